@@ -1,1 +1,5 @@
-//! Stub.
+//! Inference: one trait, several backends.
+
+mod engine;
+
+pub use engine::*;

@@ -1,2 +1,54 @@
+//! The rules of Touchstone: pure, integer-only, `no_std` functions and the types they speak about.
+//!
+//! Pallets keep state and call these functions; workers, RPC, command line and tests call the very same ones, so that
+//! anybody can replay a decision of the network from public data.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`consortium`] | members, nodes, roles, statuses and how many validators may be removed |
+//! | [`provenance`] | trust tiers, verification classes, provenance manifests and the gate that T3 topics pose |
+//! | [`manifest`] | what exactly produced an answer: base, adapter, precision, template, sampler |
+//! | [`request`] | the canonical form of a query and its hash |
+//! | [`receipt`] | the signed record of one answer |
+//! | [`merkle`] | the tree whose root anchors a batch of receipts |
+//! | [`worker`] | worker keys and what they sign |
+//! | [`traits`] | how pallets meet without knowing each other |
+//! | [`apis`] | runtime APIs |
+
 #![cfg_attr(not(feature = "std"), no_std)]
-//! Stub.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+extern crate alloc;
+
+pub mod apis;
+pub mod consortium;
+pub mod manifest;
+pub mod merkle;
+pub mod provenance;
+pub mod receipt;
+pub mod request;
+pub mod traits;
+pub mod worker;
+
+pub use sp_core::H256;
+pub use sp_runtime::AccountId32;
+
+/// A node of the consortium, named by its stash account. It is also the validator's id.
+pub type NodeId = AccountId32;
+
+/// Milliseconds since the Unix epoch, as the chain's timestamp counts.
+pub type Moment = u64;
+
+/// Blake2b-256 of `tag`, its length and the parts, each part preceded by its length.
+///
+/// Every hash of the protocol goes through here, so that a value hashed for one purpose can never be presented for
+/// another (domain separation), and so that moving a byte from one part to the next changes the result.
+pub fn tagged_hash(tag: &str, parts: &[&[u8]]) -> H256 {
+	let capacity = parts.iter().fold(tag.len(), |sum, part| sum.saturating_add(part.len()));
+	let mut bytes = alloc::vec::Vec::with_capacity(capacity.saturating_add(16));
+	for part in core::iter::once(&tag.as_bytes()).chain(parts) {
+		bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+		bytes.extend_from_slice(part);
+	}
+	H256(sp_crypto_hashing::blake2_256(&bytes))
+}

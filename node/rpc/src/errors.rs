@@ -1,0 +1,55 @@
+//! Error codes of the API. Every refusal has its own code, and its message says what to do.
+
+use jsonrpsee::types::ErrorObjectOwned;
+use touchstone_primitives::request::{self, InvalidRequest};
+
+/// The request is malformed or outside the limits; the message names the field.
+pub const INVALID_REQUEST: i32 = 7001;
+/// The prompt and the answer asked for do not fit into the model's context.
+pub const CONTEXT_EXCEEDED: i32 = 7002;
+/// As many requests as allowed are running and waiting; try again later.
+pub const BUSY: i32 = 7003;
+/// Too many requests in a short time; the message says how long to wait.
+pub const RATE_LIMITED: i32 = 7004;
+/// This node runs no engine, or its model could not be loaded.
+pub const NO_ENGINE: i32 = 7005;
+/// The engine failed while answering.
+pub const ENGINE_FAILED: i32 = 7006;
+/// The answer was made but its receipt could not be made durable, so it is not given out.
+pub const JOURNAL_FAILED: i32 = 7007;
+/// This node is not registered, not active or has no worker key, so it cannot sign receipts.
+pub const NOT_A_WORKER: i32 = 7008;
+/// No receipt of this id is kept here.
+pub const UNKNOWN_RECEIPT: i32 = 7009;
+/// The node could not read its own chain state.
+pub const STATE_UNAVAILABLE: i32 = 7010;
+/// No topic of this name.
+pub const UNKNOWN_TOPIC: i32 = 7011;
+
+/// An error object of this API.
+pub fn error(code: i32, message: impl Into<String>) -> ErrorObjectOwned {
+	ErrorObjectOwned::owned(code, message.into(), None::<()>)
+}
+
+/// The message for a request that is outside the network's limits.
+pub fn explain(invalid: InvalidRequest) -> String {
+	match invalid {
+		InvalidRequest::NothingAsked => {
+			"`messages` must end with a message of role \"user\", and some message must hold text".into()
+		}
+		InvalidRequest::TooManyMessages => {
+			format!("at most {} messages; drop or summarise the oldest", request::MAX_MESSAGES)
+		}
+		InvalidRequest::PromptTooLong => {
+			format!("at most {} bytes of text in all messages", request::MAX_PROMPT_BYTES)
+		}
+		InvalidRequest::MaxTokensOutOfRange => {
+			format!("`maxTokens` must be 1..={}", request::MAX_TOKENS)
+		}
+		InvalidRequest::TemperatureOutOfRange => format!(
+			"`temperature` must be 0..={}",
+			f64::from(request::MAX_TEMPERATURE_MILLI) / 1000.0
+		),
+		InvalidRequest::TopKOutOfRange => "`topK` must be 1..=64".into(),
+	}
+}

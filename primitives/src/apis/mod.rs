@@ -1,0 +1,10 @@
+//! Runtime APIs: how people and programs read the chain's state without knowing its storage layout. Polkadot.js Apps lists
+//! them under Developer > Runtime calls.
+
+mod consortium;
+mod receipts;
+mod registry;
+
+pub use consortium::*;
+pub use receipts::*;
+pub use registry::*;
