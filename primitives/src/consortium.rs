@@ -16,7 +16,7 @@ use scale_info::TypeInfo;
 	MaxEncodedLen,
 	TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MemberStatus {
 	/// Has applied and is not admitted yet.
 	Candidate,
@@ -43,7 +43,7 @@ pub enum MemberStatus {
 	MaxEncodedLen,
 	TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum NodeStatus {
 	/// Registered and bonded, not working yet.
 	Registered,
@@ -68,8 +68,8 @@ pub enum NodeStatus {
 	MaxEncodedLen,
 	TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "std", serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum NodeRole {
 	/// Authors blocks and votes on finality.
 	Validator,
@@ -99,7 +99,7 @@ pub enum NodeRole {
 	MaxEncodedLen,
 	TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Roles(pub u8);
 
 impl Roles {
@@ -145,8 +145,8 @@ impl NodeRole {
 	MaxEncodedLen,
 	TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "std", serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum HardwareTier {
 	/// One workstation card, 48-96 GB. CPU-only machines declare this too.
 	Light,
@@ -176,18 +176,38 @@ pub fn at_least_two_thirds(ayes: u32, seats: u32) -> bool {
 	seats > 0 && u64::from(ayes).saturating_mul(3) >= u64::from(seats).saturating_mul(2)
 }
 
+/// Whether the bytes are a libp2p PeerId: an Ed25519 key in an identity multihash, or a SHA-256 multihash.
+pub fn is_peer_id(bytes: &[u8]) -> bool {
+	match bytes {
+		[0x00, 0x24, 0x08, 0x01, 0x12, 0x20, key @ ..] => key.len() == 32,
+		[0x12, 0x20, digest @ ..] => digest.len() == 32,
+		_ => false,
+	}
+}
+
+/// Whether the bytes are the text of a multiaddress, as far as the chain cares: printable ASCII after a slash.
+pub fn is_multiaddress(bytes: &[u8]) -> bool {
+	bytes.len() > 1 && bytes.starts_with(b"/") && bytes.iter().all(u8::is_ascii_graphic)
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
 
 	#[test]
 	fn suspensions_never_reach_a_third() {
-		assert_eq!([1, 2, 3, 4, 6, 7, 10, 100].map(max_suspended), [0, 0, 0, 1, 1, 2, 3, 33]);
+		assert_eq!(
+			[1, 2, 3, 4, 6, 7, 10, 100].map(max_suspended),
+			[0, 0, 0, 1, 1, 2, 3, 33]
+		);
 	}
 
 	#[test]
 	fn a_member_runs_at_most_a_third() {
-		assert_eq!([1, 3, 4, 6, 9, 10].map(max_validators_per_member), [1, 1, 1, 2, 3, 3]);
+		assert_eq!(
+			[1, 3, 4, 6, 9, 10].map(max_validators_per_member),
+			[1, 1, 1, 2, 3, 3]
+		);
 	}
 
 	#[test]
@@ -203,5 +223,29 @@ mod tests {
 		assert!(roles.contains(NodeRole::Validator) && roles.contains(NodeRole::Gateway));
 		assert!(!roles.contains(NodeRole::Producer));
 		assert!(roles.is_valid() && !Roles(0).is_valid() && !Roles(64).is_valid());
+	}
+
+	#[test]
+	fn peer_ids_are_known_multihashes() {
+		let ed25519 = [&[0, 0x24, 8, 1, 0x12, 0x20][..], &[7; 32]].concat();
+		let sha256 = [&[0x12, 0x20][..], &[7; 32]].concat();
+		assert!(is_peer_id(&ed25519) && is_peer_id(&sha256));
+		for bad in [
+			&ed25519[..37],
+			&sha256[..33],
+			&[],
+			&[7; 38],
+			&[ed25519.clone(), sha256.clone()].concat(),
+		] {
+			assert!(!is_peer_id(bad));
+		}
+	}
+
+	#[test]
+	fn addresses_look_like_multiaddresses() {
+		assert!(is_multiaddress(b"/ip4/127.0.0.1/tcp/30333"));
+		for bad in [&b"/"[..], b"", b"ip4/1", b"/ip4 /1", b"/\xff"] {
+			assert!(!is_multiaddress(bad));
+		}
 	}
 }

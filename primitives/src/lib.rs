@@ -7,11 +7,13 @@
 //! |---|---|
 //! | [`consortium`] | members, nodes, roles, statuses and how many validators may be removed |
 //! | [`provenance`] | trust tiers, verification classes, provenance manifests and the gate that T3 topics pose |
+//! | [`model`] | what a producer declares of a model, and signs |
 //! | [`manifest`] | what exactly produced an answer: base, adapter, precision, template, sampler |
 //! | [`request`] | the canonical form of a query and its hash |
 //! | [`receipt`] | the signed record of one answer |
 //! | [`merkle`] | the tree whose root anchors a batch of receipts |
 //! | [`worker`] | worker keys and what they sign |
+//! | [`mailbox`] | what a gateway's worker hands to the chain's offchain hook |
 //! | [`traits`] | how pallets meet without knowing each other |
 //! | [`apis`] | runtime APIs |
 
@@ -22,8 +24,10 @@ extern crate alloc;
 
 pub mod apis;
 pub mod consortium;
+pub mod mailbox;
 pub mod manifest;
 pub mod merkle;
+pub mod model;
 pub mod provenance;
 pub mod receipt;
 pub mod request;

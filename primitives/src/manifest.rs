@@ -8,8 +8,8 @@ use codec::{Decode, Encode};
 ///
 /// Precisions are named after what really ran, not after what the file holds: an engine that requantises at load says so.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "std", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Manifest {
 	/// Blake2b-256 of the base model's canonical file.
 	pub base: H256,

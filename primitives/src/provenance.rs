@@ -19,7 +19,7 @@ use sp_core::{ConstU32, bounded::BoundedVec};
 	MaxEncodedLen,
 	TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Tier {
 	/// Checkable: any origin, because an algorithm checks the answer.
 	T1,
@@ -42,7 +42,7 @@ pub enum Tier {
 	MaxEncodedLen,
 	TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Class {
 	/// Objective: an algorithm judges.
 	A,
@@ -64,8 +64,8 @@ pub const MAX_AXIS: u32 = 8;
 #[derive(
 	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "std", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Provenance {
 	/// Family that the weights descend from, for example `llama` or `smollm2`.
 	pub base_lineage: Text,
@@ -98,7 +98,7 @@ pub struct Provenance {
 	MaxEncodedLen,
 	TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Openness {
 	/// Weights only.
 	Weights,
@@ -121,8 +121,8 @@ pub enum Openness {
 	MaxEncodedLen,
 	TypeInfo,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "std", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Policy {
 	/// Admitted jurisdictions of the trainer.
 	pub jurisdictions: BoundedVec<Jurisdiction, ConstU32<32>>,

@@ -5,6 +5,7 @@ use crate::{
 	consortium::{NodeRole, NodeStatus, Roles},
 	worker::WorkerId,
 };
+use alloc::vec::Vec;
 
 /// What other pallets may know of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,4 +41,38 @@ pub trait MembershipOf<AccountId> {
 	/// Puts an active member with one active node of all roles into state.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn create_for_benchmark(member: &AccountId, node: &AccountId, worker: WorkerId);
+}
+
+/// Gives the votes on open council motions, which the origin of an executed motion no longer tells.
+pub trait Motions<AccountId, Call> {
+	/// Who has voted aye on the open motion of exactly this call; `None` when there is no such motion.
+	fn ayes(call: &Call) -> Option<Vec<AccountId>>;
+}
+
+impl<AccountId, Call> Motions<AccountId, Call> for () {
+	fn ayes(_: &Call) -> Option<Vec<AccountId>> {
+		None
+	}
+}
+
+/// Gives the validators at work and their session keys, and stops one of them at once.
+pub trait ValidatorSessions<AccountId> {
+	/// Whether the node has set its session keys.
+	fn has_keys(node: &AccountId) -> bool;
+
+	/// Validators of the running session.
+	fn validators() -> Vec<AccountId>;
+
+	/// Whether a validator of the running session has changed its keys since they were queued.
+	fn keys_changed() -> bool;
+
+	/// Stops a validator of the running session from authoring, from the next block on.
+	fn disable(node: &AccountId);
+
+	/// Lets a disabled validator author again.
+	fn enable(node: &AccountId);
+
+	/// Gives the node session keys.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn set_keys_for_benchmark(node: &AccountId);
 }

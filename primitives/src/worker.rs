@@ -8,7 +8,8 @@ use sp_runtime::RuntimeAppPublic;
 pub const KEY_TYPE: sp_core::crypto::KeyTypeId = sp_core::crypto::KeyTypeId(*b"tswk");
 
 mod app {
-	sp_application_crypto::app_crypto!(sp_application_crypto::sr25519, super::KEY_TYPE);
+	use sp_application_crypto::{app_crypto, sr25519};
+	app_crypto!(sr25519, super::KEY_TYPE);
 }
 
 /// Public half of a worker key (sr25519).

@@ -1,0 +1,3 @@
+//! The gateway.
+mod chain;
+pub use chain::*;

@@ -1,0 +1,1 @@
+//! The engine that the command line asks for.

@@ -1,0 +1,6 @@
+mod gate;
+mod genesis;
+mod layout;
+mod models;
+mod serving;
+mod topics;
