@@ -3,7 +3,8 @@
 use codec::Encode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sp_core::{H256, blake2_256, crypto::Ss58Codec, ed25519, sr25519};
+use sp_core::{H256, crypto::Ss58Codec, ed25519, sr25519};
+use sp_crypto_hashing::blake2_256;
 use std::{collections::BTreeSet, str::FromStr};
 use touchstone_primitives::{
 	AccountId32,

@@ -14,6 +14,7 @@ use touchstone_client::{
 use touchstone_primitives::{
 	AccountId32, NodeId,
 	consortium::{HardwareTier, MemberStatus, NodeRole},
+	provenance::is_jurisdiction,
 	tagged_hash,
 	worker::{self, WorkerSignature},
 };
@@ -224,7 +225,7 @@ async fn listening(chain: &Chain, peer_id: &str) -> Result<Vec<String>> {
 		.filter(|address| !address.contains("/127.0.0.1/") && !address.contains("/ip6/::1/"))
 		.collect();
 	reachable.dedup();
-	reachable.truncate(4);
+	reachable.truncate(8);
 	if reachable.is_empty() {
 		return Err("the node listens on loopback only; give its public address with --address /dns/HOST/tcp/PORT"
 			.to_owned()
@@ -265,7 +266,7 @@ fn checks(file: &JoinFile) -> Vec<Check> {
 	let code = &application.jurisdiction;
 	check(
 		"jurisdiction",
-		code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()),
+		<[u8; 2]>::try_from(code.as_bytes()).is_ok_and(|code| is_jurisdiction(&code)),
 		format!("`{code}`, ISO 3166-1 alpha-2"),
 	);
 	check(
@@ -282,12 +283,12 @@ fn checks(file: &JoinFile) -> Vec<Check> {
 	let addresses = &application.addresses;
 	check(
 		"addresses",
-		(1..=4).contains(&addresses.len())
+		(1..=8).contains(&addresses.len())
 			&& addresses
 				.iter()
 				.all(|a| a.starts_with('/') && a.len() <= 128 && !a.contains("/p2p/")),
 		format!(
-			"{} (1 to 4 multiaddresses without /p2p)",
+			"{} (1 to 8 multiaddresses without /p2p)",
 			addresses.join(", ")
 		),
 	);

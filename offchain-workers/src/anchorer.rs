@@ -45,7 +45,12 @@ pub struct AnchorLimits {
 
 impl Default for AnchorLimits {
 	fn default() -> Self {
-		Self { batch: 64, max_wait: 6_000, max_batch: 1024, keep: 100 * 24 * 3600 * 1000 }
+		Self {
+			batch: 64,
+			max_wait: 6_000,
+			max_batch: 1024,
+			keep: 100 * 24 * 3600 * 1000,
+		}
 	}
 }
 
@@ -107,11 +112,18 @@ pub fn next(head: StreamHead, streams: &[Stream]) -> Next {
 	// The head's stream first: what an earlier stream still holds can only be anchored before the next one begins.
 	let starts = [(head.stream, head.next), (head.stream.saturating_add(1), 0)];
 	for (stream, first) in starts {
-		let Some(own) = streams.iter().find(|s| s.stream == stream && s.next > first) else {
+		let Some(own) = streams
+			.iter()
+			.find(|s| s.stream == stream && s.next > first)
+		else {
 			continue;
 		};
 		return match own.oldest <= first {
-			true => Next::Waiting(Range { stream, first, last: own.next.saturating_sub(1) }),
+			true => Next::Waiting(Range {
+				stream,
+				first,
+				last: own.next.saturating_sub(1),
+			}),
 			// Anchored and pruned long ago: this node's chain is still catching up.
 			false => Next::Nothing,
 		};
@@ -144,8 +156,14 @@ pub fn plan(
 	if count < limits.batch && !old {
 		return Plan::Idle;
 	}
-	let most = waiting.first.saturating_add(limits.max_batch.max(1)).saturating_sub(1);
-	Plan::Anchor(Range { last: waiting.last.min(most), ..waiting })
+	let most = waiting
+		.first
+		.saturating_add(limits.max_batch.max(1))
+		.saturating_sub(1);
+	Plan::Anchor(Range {
+		last: waiting.last.min(most),
+		..waiting
+	})
 }
 
 /// What the anchorer did since the start.
@@ -185,7 +203,14 @@ pub struct Anchorer<V, M> {
 impl<V: ChainView, M: Mailbox> Anchorer<V, M> {
 	/// Over the journal, the chain and the mailbox.
 	pub fn new(journal: Arc<Journal>, view: V, mailbox: M, limits: AnchorLimits) -> Self {
-		Self { journal, view, mailbox, limits, counters: Default::default(), pruned_at: 0 }
+		Self {
+			journal,
+			view,
+			mailbox,
+			limits,
+			counters: Default::default(),
+			pruned_at: 0,
+		}
 	}
 
 	/// What it did.
@@ -217,7 +242,8 @@ impl<V: ChainView, M: Mailbox> Anchorer<V, M> {
 		let next = next(head, &streams);
 		let since = match next {
 			Next::Waiting(range) => {
-				self.journal.answered_at(&gateway, range.stream, range.first)?
+				self.journal
+					.answered_at(&gateway, range.stream, range.first)?
 			}
 			_ => None,
 		};
@@ -244,9 +270,18 @@ impl<V: ChainView, M: Mailbox> Anchorer<V, M> {
 
 	/// The batch that the mailbox asks for, if it is ours and the journal still agrees with it.
 	fn standing(&self, gateway: &NodeId) -> Result<Option<Range>, StepError> {
-		let task = self.mailbox.get(ANCHOR_SLOT).and_then(|record| decode_task(&record).ok());
-		let Some(task) = task.filter(|task| task.node == *gateway) else { return Ok(None) };
-		let range = Range { stream: task.stream, first: task.first, last: task.last };
+		let task = self
+			.mailbox
+			.get(ANCHOR_SLOT)
+			.and_then(|record| decode_task(&record).ok());
+		let Some(task) = task.filter(|task| task.node == *gateway) else {
+			return Ok(None);
+		};
+		let range = Range {
+			stream: task.stream,
+			first: task.first,
+			last: task.last,
+		};
 		let same = match task.last.checked_sub(task.first) {
 			Some(more) if more < self.limits.max_batch => self.task(gateway, range)? == Some(task),
 			_ => false,
@@ -256,7 +291,10 @@ impl<V: ChainView, M: Mailbox> Anchorer<V, M> {
 
 	/// The task for a range, cut where the routing policy changes; `None` if the journal does not hold all of it.
 	fn task(&self, gateway: &NodeId, range: Range) -> Result<Option<AnchorTask>, StepError> {
-		let Some(batch) = self.journal.batch(gateway, range.stream, range.first, range.last)? else {
+		let Some(batch) = self
+			.journal
+			.batch(gateway, range.stream, range.first, range.last)?
+		else {
 			return Ok(None);
 		};
 		Ok(Some(AnchorTask {
@@ -270,7 +308,9 @@ impl<V: ChainView, M: Mailbox> Anchorer<V, M> {
 	}
 
 	fn publish(&mut self, gateway: &NodeId, range: Range) -> Result<(), StepError> {
-		let Some(task) = self.task(gateway, range)? else { return Ok(()) };
+		let Some(task) = self.task(gateway, range)? else {
+			return Ok(());
+		};
 		let record = encode_task(&task);
 		self.journal.probe("anchor: planned");
 		if self.mailbox.get(ANCHOR_SLOT).as_ref() != Some(&record) {
@@ -290,8 +330,13 @@ impl<V: ChainView, M: Mailbox> Anchorer<V, M> {
 		if now.saturating_sub(self.pruned_at) < 3_600_000 {
 			return Ok(());
 		}
-		let head = self.view.finalized_head(gateway).map_err(StepError::Chain)?;
-		let pruned = self.journal.prune(gateway, head, now.saturating_sub(self.limits.keep))?;
+		let head = self
+			.view
+			.finalized_head(gateway)
+			.map_err(StepError::Chain)?;
+		let pruned = self
+			.journal
+			.prune(gateway, head, now.saturating_sub(self.limits.keep))?;
 		self.counters.pruned.fetch_add(pruned, Relaxed);
 		self.pruned_at = now;
 		Ok(())
@@ -307,14 +352,27 @@ mod tests {
 	}
 
 	fn own(stream: u32, oldest: u64, next: u64) -> Stream {
-		Stream { stream, oldest, next }
+		Stream {
+			stream,
+			oldest,
+			next,
+		}
 	}
 
 	fn waiting(stream: u32, first: u64, last: u64) -> Next {
-		Next::Waiting(Range { stream, first, last })
+		Next::Waiting(Range {
+			stream,
+			first,
+			last,
+		})
 	}
 
-	const LIMITS: AnchorLimits = AnchorLimits { batch: 10, max_wait: 1000, max_batch: 20, keep: 1 };
+	const LIMITS: AnchorLimits = AnchorLimits {
+		batch: 10,
+		max_wait: 1000,
+		max_batch: 20,
+		keep: 1,
+	};
 
 	#[test]
 	fn a_new_gateway_begins_with_stream_0_and_has_nothing_to_do() {
@@ -345,7 +403,10 @@ mod tests {
 		assert_eq!(next(head(0, 5), &streams), waiting(0, 5, 6));
 		assert_eq!(next(head(0, 7), &streams), waiting(1, 0, 1));
 		assert_eq!(next(head(1, 1), &streams), waiting(1, 1, 1));
-		assert_eq!(next(head(0, 7), &[own(0, 0, 7), own(1, 0, 0)]), Next::Nothing);
+		assert_eq!(
+			next(head(0, 7), &[own(0, 0, 7), own(1, 0, 0)]),
+			Next::Nothing
+		);
 	}
 
 	#[test]
@@ -358,17 +419,42 @@ mod tests {
 	fn a_batch_is_due_when_it_is_large_or_old() {
 		let few = waiting(0, 0, 3);
 		assert_eq!(plan(few, None, Some(500), 1400, &LIMITS), Plan::Idle);
-		let range = Range { stream: 0, first: 0, last: 3 };
-		assert_eq!(plan(few, None, Some(500), 1500, &LIMITS), Plan::Anchor(range));
-		let enough = Range { stream: 0, first: 0, last: 9 };
-		assert_eq!(plan(Next::Waiting(enough), None, Some(500), 500, &LIMITS), Plan::Anchor(enough));
+		let range = Range {
+			stream: 0,
+			first: 0,
+			last: 3,
+		};
+		assert_eq!(
+			plan(few, None, Some(500), 1500, &LIMITS),
+			Plan::Anchor(range)
+		);
+		let enough = Range {
+			stream: 0,
+			first: 0,
+			last: 9,
+		};
+		assert_eq!(
+			plan(Next::Waiting(enough), None, Some(500), 500, &LIMITS),
+			Plan::Anchor(enough)
+		);
 		let many = plan(waiting(0, 7, 99), None, Some(500), 500, &LIMITS);
-		assert_eq!(many, Plan::Anchor(Range { stream: 0, first: 7, last: 26 }));
+		assert_eq!(
+			many,
+			Plan::Anchor(Range {
+				stream: 0,
+				first: 7,
+				last: 26
+			})
+		);
 	}
 
 	#[test]
 	fn a_batch_that_is_under_way_stays_as_it_is() {
-		let standing = Range { stream: 0, first: 5, last: 6 };
+		let standing = Range {
+			stream: 0,
+			first: 5,
+			last: 6,
+		};
 		let keep = |next| plan(next, Some(standing), Some(0), 0, &LIMITS);
 		assert_eq!(keep(waiting(0, 5, 30)), Plan::Anchor(standing));
 		// Anchored meanwhile, or of another stream, or the journal lost its end: no longer what is needed.

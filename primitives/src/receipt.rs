@@ -130,6 +130,28 @@ pub enum Verdict {
 	Inconclusive,
 }
 
+/// Key of the sampler's noise: whoever holds the receipt can draw the same tokens again.
+///
+/// It is bound to everything that may decide the answer, so that neither client nor node can try keys at will.
+pub fn sampler_key(
+	genesis: &H256,
+	query_hash: &H256,
+	node: &NodeId,
+	manifest_hash: &H256,
+	beacon: &Beacon,
+) -> H256 {
+	tagged_hash(
+		"touchstone/sampler/2",
+		&[
+			genesis.as_bytes(),
+			query_hash.as_bytes(),
+			&node.encode(),
+			manifest_hash.as_bytes(),
+			&beacon.encode(),
+		],
+	)
+}
+
 /// Hash of an answer's text, as receipts carry it.
 pub fn answer_hash(text: &str) -> H256 {
 	tagged_hash("touchstone/answer/1", &[text.as_bytes()])

@@ -72,7 +72,14 @@ pub trait ValidatorSessions<AccountId> {
 	/// Lets a disabled validator author again.
 	fn enable(node: &AccountId);
 
+	/// Forgets the session keys of a node that is gone and frees its key deposit.
+	fn purge_keys(node: &AccountId);
+
 	/// Gives the node session keys.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn set_keys_for_benchmark(node: &AccountId);
+
+	/// Makes these nodes the validators of the running session.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn set_validators_for_benchmark(nodes: &[AccountId]);
 }

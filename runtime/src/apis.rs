@@ -1,8 +1,5 @@
 //! Runtime APIs.
 
-// The macro writes code that nobody documents.
-#![allow(missing_docs)]
-
 use crate::{
 	AccountId, BABE_GENESIS_EPOCH_CONFIG, Babe, Balance, Block, Consortium, Executive,
 	Grandpa, Historical, InherentDataExt, Nonce, Receipts, Registry, Runtime, RuntimeCall,
@@ -298,21 +295,21 @@ impl_runtime_apis! {
 		}
 
 		fn serving() -> Vec<ServingInfo> {
-			Registry::serving_infos()
+			Registry::serving()
 		}
 	}
 
 	impl touchstone_primitives::apis::ReceiptsApi<Block> for Runtime {
 		fn batch_of(gateway: NodeId, stream: u32, sequence: u64) -> Option<BatchInfo> {
-			Receipts::batch_of(&gateway, stream, sequence)
+			Receipts::batch_of(gateway, stream, sequence)
 		}
 
 		fn head(gateway: NodeId) -> StreamHead {
-			Receipts::head(&gateway)
+			Receipts::head(gateway)
 		}
 
 		fn is_anchored(gateway: NodeId, stream: u32, sequence: u64, id: H256, proof: Proof) -> bool {
-			Receipts::is_anchored(&gateway, stream, sequence, &id, &proof)
+			Receipts::is_anchored(gateway, stream, sequence, id, proof)
 		}
 	}
 

@@ -31,7 +31,7 @@ pub mod pallet {
 	pub type Supply<T> = StorageValue<_, u128, ValueQuery>;
 
 	#[pallet::type_value]
-	pub(super) fn DefaultEpochLength() -> u64 {
+	pub fn DefaultEpochLength() -> u64 {
 		20
 	}
 

@@ -12,7 +12,7 @@ use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
 use hex_literal::hex;
 use pallet_consortium::{GenesisMember, GenesisNode};
-use pallet_registry::TopicRecord;
+use pallet_registry::types::TopicRecord;
 use sp_core::H256;
 use sp_genesis_builder::PresetId;
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
@@ -210,7 +210,7 @@ pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 		CONSORTIUM_PRESET => patch(CONSORTIUM, &[]),
 		_ => return None,
 	};
-	Some(patch.to_string().into_bytes())
+	serde_json::to_vec(&patch).ok()
 }
 
 /// The names of all presets.

@@ -8,7 +8,7 @@ use jsonrpsee::{
 };
 use sp_core::{Bytes, H256, Pair, sr25519};
 use sp_runtime::{AccountId32, DispatchError, MultiAddress, MultiSignature, generic::Era};
-use touchstone_runtime::{Runtime, RuntimeError, TxExtension, UncheckedExtrinsic};
+use touchstone_runtime::{Runtime, RuntimeError, SignedPayload, UncheckedExtrinsic};
 
 pub use touchstone_runtime::{RuntimeCall, RuntimeEvent};
 
@@ -58,19 +58,8 @@ pub async fn sign_with_nonce(
 	let head = chain.finalized().await?;
 	let number = chain.header(head).await?.number;
 	let version = chain.runtime_version(head).await?;
-	let extension: TxExtension = (
-		frame_system::AuthorizeCall::new(),
-		frame_system::CheckNonZeroSender::new(),
-		frame_system::CheckSpecVersion::new(),
-		frame_system::CheckTxVersion::new(),
-		frame_system::CheckGenesis::new(),
-		frame_system::CheckMortality::from(Era::mortal(LIFETIME, number.into())),
-		frame_system::CheckNonce::from(nonce),
-		frame_system::CheckWeight::new(),
-		pallet_transaction_payment::ChargeTransactionPayment::from(0),
-		frame_metadata_hash_extension::CheckMetadataHash::new(false),
-		frame_system::WeightReclaim::new(),
-	);
+	let era = Era::mortal(LIFETIME, number.into());
+	let extension = touchstone_runtime::extension(nonce, era, 0);
 	let implicit = (
 		(),
 		(),
@@ -84,7 +73,7 @@ pub async fn sign_with_nonce(
 		None,
 		(),
 	);
-	let payload = sp_runtime::generic::SignedPayload::from_raw(call, extension, implicit);
+	let payload = SignedPayload::from_raw(call, extension, implicit);
 	let signature = payload.using_encoded(|bytes| signer.sign(bytes));
 	let (call, extension, _) = payload.deconstruct();
 	Ok(UncheckedExtrinsic::new_signed(

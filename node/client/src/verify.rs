@@ -27,10 +27,10 @@ pub struct Evidence {
 }
 
 /// A question and its answer, as `touchstone ask --save` writes them.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct SavedAnswer {
 	/// The question, if it is known.
-	#[serde(default, skip_serializing_if = "Option::is_none")]
+	#[serde(skip_serializing_if = "Option::is_none")]
 	pub request: Option<AskRequest>,
 	/// The answer with its receipt.
 	#[serde(flatten)]
@@ -59,11 +59,15 @@ impl Evidence {
 				.map_err(|e| e.to_string());
 		}
 		if has("tokenIds") {
-			let saved: SavedAnswer = serde_json::from_value(value).map_err(|e| e.to_string())?;
+			// Not as one flattened type: serde cannot read fractions there when `serde_json` keeps arbitrary precision, which the
+			// SDK turns on.
+			let request = value.get("request").cloned().map(serde_json::from_value);
+			let request = request.transpose().map_err(|e| e.to_string())?;
+			let answer: AskAnswer = serde_json::from_value(value).map_err(|e| e.to_string())?;
 			return Ok(Self {
-				receipt: saved.answer.receipt.clone(),
-				answer: Some(saved.answer),
-				request: saved.request,
+				receipt: answer.receipt.clone(),
+				answer: Some(answer),
+				request,
 				anchor: None,
 			});
 		}
@@ -297,4 +301,89 @@ async fn check_anchor(
 		),
 	);
 	Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use sp_core::Pair;
+	use touchstone_primitives::{NodeId, manifest::Manifest, receipt::example, worker::WorkerPair};
+	use touchstone_rpc::{FinishReason, Timings, Usage};
+
+	/// The answer to `example::receipt`, but for the manifest.
+	fn saved() -> SavedAnswer {
+		let pair = WorkerPair::from_seed(&[1; 32]);
+		let receipt = example::receipt(H256::zero(), NodeId::new([2; 32]), &pair, 0, 7);
+		let manifest = Manifest {
+			base: H256::zero(),
+			adapter: None,
+			engine: "dummy/1".into(),
+			weight_dtype: "none".into(),
+			cache_dtype: "none".into(),
+			tokenizer: H256::zero(),
+			chat_template: H256::zero(),
+			sampler: "argmax/1".into(),
+			context: 64,
+		};
+		let answer = AskAnswer {
+			text: "hello".into(),
+			token_ids: vec![3, 4, 5],
+			finish_reason: FinishReason::Stop,
+			manifest,
+			usage: Usage::default(),
+			timings: Timings {
+				decode_ms: 0.25,
+				..Default::default()
+			},
+			receipt: ReceiptView::of(&receipt),
+		};
+		let request = AskRequest {
+			prompt: Some("Hi?".into()),
+			temperature: Some(0.7),
+			..Default::default()
+		};
+		SavedAnswer {
+			request: Some(request),
+			answer,
+		}
+	}
+
+	#[test]
+	fn a_saved_answer_survives_its_file() {
+		let saved = saved();
+		let read = Evidence::from_json(&serde_json::to_string(&saved).unwrap()).unwrap();
+		assert_eq!(
+			(read.answer, read.request),
+			(Some(saved.answer), saved.request)
+		);
+	}
+
+	#[test]
+	fn whatever_is_not_the_receipts_own_is_named() {
+		let saved = saved();
+		let mut evidence = Evidence::of(saved.answer.receipt.clone());
+		(evidence.answer, evidence.request) = (Some(saved.answer.clone()), saved.request);
+		let receipt = evidence.receipt.receipt().unwrap();
+		let mut report = Report::default();
+		check_content(&mut report, &evidence, &receipt.wrapper().body);
+		let outcomes: Vec<_> = report.checks.iter().map(|c| (c.name, c.outcome)).collect();
+		let (holds, fails) = (Outcome::Holds, Outcome::Fails);
+		let expected = [
+			("text", holds),
+			("tokens", holds),
+			("manifest", fails),
+			("question", fails),
+		];
+		assert_eq!(outcomes, expected);
+	}
+
+	#[test]
+	fn other_files_are_refused_in_words() {
+		assert!(Evidence::from_json("no").unwrap_err().contains("not JSON"));
+		assert!(
+			Evidence::from_json("{\"a\": 1}")
+				.unwrap_err()
+				.contains("neither")
+		);
+	}
 }

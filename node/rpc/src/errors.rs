@@ -25,6 +25,12 @@ pub const UNKNOWN_RECEIPT: i32 = 7009;
 pub const STATE_UNAVAILABLE: i32 = 7010;
 /// No topic of this name.
 pub const UNKNOWN_TOPIC: i32 = 7011;
+/// The request is larger than the network admits; the message says how large it may be.
+pub const REQUEST_TOO_LARGE: i32 = 7012;
+/// The topic does not admit the model of this node, or the model is not registered and the topic asks for that.
+pub const MODEL_NOT_ADMITTED: i32 = 7013;
+/// There is no model of this name here.
+pub const UNKNOWN_MODEL: i32 = 7014;
 
 /// An error object of this API.
 pub fn error(code: i32, message: impl Into<String>) -> ErrorObjectOwned {
@@ -35,13 +41,20 @@ pub fn error(code: i32, message: impl Into<String>) -> ErrorObjectOwned {
 pub fn explain(invalid: InvalidRequest) -> String {
 	match invalid {
 		InvalidRequest::NothingAsked => {
-			"`messages` must end with a message of role \"user\", and some message must hold text".into()
+			"`messages` must end with a message of role \"user\", and some message must hold text"
+				.into()
 		}
 		InvalidRequest::TooManyMessages => {
-			format!("at most {} messages; drop or summarise the oldest", request::MAX_MESSAGES)
+			format!(
+				"at most {} messages; drop or summarise the oldest",
+				request::MAX_MESSAGES
+			)
 		}
 		InvalidRequest::PromptTooLong => {
-			format!("at most {} bytes of text in all messages", request::MAX_PROMPT_BYTES)
+			format!(
+				"at most {} bytes of text in all messages",
+				request::MAX_PROMPT_BYTES
+			)
 		}
 		InvalidRequest::MaxTokensOutOfRange => {
 			format!("`maxTokens` must be 1..={}", request::MAX_TOKENS)

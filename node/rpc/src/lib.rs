@@ -26,7 +26,7 @@ use sp_core::H256;
 #[rpc(client, server)]
 pub trait Inference {
 	/// Answers a question.
-	#[method(name = "inference_ask")]
+	#[method(name = "inference_ask", with_extensions)]
 	async fn ask(&self, request: AskRequest) -> RpcResult<AskAnswer>;
 
 	/// Answers a question piece by piece: deltas, then the whole answer (or an error) as the last item.
@@ -51,7 +51,8 @@ pub trait Receipts {
 
 	/// Checks signatures, keys and, if given, the anchor against the finalised state of this node.
 	#[method(name = "receipts_verify")]
-	async fn verify(&self, receipt: ReceiptView, anchor: Option<Anchor>) -> RpcResult<Verification>;
+	async fn verify(&self, receipt: ReceiptView, anchor: Option<Anchor>)
+	-> RpcResult<Verification>;
 }
 
 /// The state of the node.

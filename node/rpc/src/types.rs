@@ -48,12 +48,17 @@ impl AskRequest {
 	pub fn canonical(self, nonce: H256) -> Result<Request, String> {
 		let messages = match (self.messages, self.prompt) {
 			(Some(messages), None) => messages,
-			(None, Some(content)) => vec![Message { role: Role::User, content }],
+			(None, Some(content)) => vec![Message {
+				role: Role::User,
+				content,
+			}],
 			_ => return Err("give either `messages` or `prompt`".into()),
 		};
 		let temperature = self.temperature.unwrap_or(0.0);
 		if !(0.0..=1e6).contains(&temperature) {
-			return Err(crate::errors::explain(InvalidRequest::TemperatureOutOfRange));
+			return Err(crate::errors::explain(
+				InvalidRequest::TemperatureOutOfRange,
+			));
 		}
 		let request = Request {
 			messages,
@@ -128,7 +133,7 @@ pub struct AskAnswer {
 
 /// One item of a streamed answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "type")]
+#[serde(rename_all = "camelCase", tag = "type", try_from = "serde_json::Value")]
 pub enum AskUpdate {
 	/// More text. Token ids may come without text while a character is incomplete.
 	#[serde(rename_all = "camelCase")]
@@ -152,9 +157,58 @@ pub enum AskUpdate {
 	},
 }
 
+/// By hand, because serde's tagged enums cannot read fractions when `serde_json` keeps arbitrary precision, which the SDK turns on.
+impl TryFrom<serde_json::Value> for AskUpdate {
+	type Error = serde_json::Error;
+
+	fn try_from(value: serde_json::Value) -> Result<Self, serde_json::Error> {
+		#[derive(Deserialize)]
+		#[serde(rename_all = "camelCase")]
+		struct Delta {
+			text: String,
+			token_ids: Vec<u32>,
+		}
+		#[derive(Deserialize)]
+		struct Answer {
+			answer: Box<AskAnswer>,
+		}
+		#[derive(Deserialize)]
+		struct Failure {
+			code: i32,
+			message: String,
+		}
+		let kind = value
+			.get("type")
+			.and_then(|kind| kind.as_str())
+			.unwrap_or_default();
+		Ok(match kind {
+			"delta" => {
+				let Delta { text, token_ids } = serde_json::from_value(value)?;
+				Self::Delta { text, token_ids }
+			}
+			"answer" => {
+				let Answer { answer } = serde_json::from_value(value)?;
+				Self::Answer { answer }
+			}
+			"error" => {
+				let Failure { code, message } = serde_json::from_value(value)?;
+				Self::Error { code, message }
+			}
+			other => {
+				let reason =
+					format!("an update of type \"{other}\"; known are delta, answer and error");
+				return Err(serde::de::Error::custom(reason));
+			}
+		})
+	}
+}
+
 /// A receipt as JSON. `encoded` is the receipt; the other fields repeat it for people, and parsing checks that they agree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "serde_json::Map<String, serde_json::Value>")]
+#[serde(
+	rename_all = "camelCase",
+	try_from = "serde_json::Map<String, serde_json::Value>"
+)]
 pub struct ReceiptView {
 	/// Id: leaf of the batch tree.
 	pub id: H256,
@@ -258,7 +312,9 @@ impl TryFrom<serde_json::Map<String, serde_json::Value>> for ReceiptView {
 	type Error = String;
 
 	fn try_from(map: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
-		let encoded = map.get("encoded").ok_or("a receipt needs the field `encoded`")?;
+		let encoded = map
+			.get("encoded")
+			.ok_or("a receipt needs the field `encoded`")?;
 		let encoded: Bytes =
 			serde_json::from_value(encoded.clone()).map_err(|e| format!("`encoded`: {e}"))?;
 		let mut bytes = &encoded.0[..];
@@ -397,7 +453,13 @@ mod tests {
 
 	fn view() -> ReceiptView {
 		let pair = WorkerPair::from_seed(&[1; 32]);
-		ReceiptView::of(&example::receipt(H256::zero(), NodeId::new([2; 32]), &pair, 0, 7))
+		ReceiptView::of(&example::receipt(
+			H256::zero(),
+			NodeId::new([2; 32]),
+			&pair,
+			0,
+			7,
+		))
 	}
 
 	#[test]
@@ -411,18 +473,28 @@ mod tests {
 	fn an_altered_field_is_named() {
 		let mut json = serde_json::to_value(view()).unwrap();
 		json["sequence"] = 8.into();
-		let error = serde_json::from_value::<ReceiptView>(json).unwrap_err().to_string();
-		assert!(error.contains("`sequence` is 8 but `encoded` says 7"), "{error}");
+		let error = serde_json::from_value::<ReceiptView>(json)
+			.unwrap_err()
+			.to_string();
+		assert!(
+			error.contains("`sequence` is 8 but `encoded` says 7"),
+			"{error}"
+		);
 	}
 
 	#[test]
 	fn a_request_gives_messages_or_a_prompt() {
 		let nonce = H256::repeat_byte(1);
 		let ask = |json: serde_json::Value| {
-			serde_json::from_value::<AskRequest>(json).map_err(|e| e.to_string())?.canonical(nonce)
+			serde_json::from_value::<AskRequest>(json)
+				.map_err(|e| e.to_string())?
+				.canonical(nonce)
 		};
 		let ok = ask(serde_json::json!({"prompt": "hi", "temperature": 0.7})).unwrap();
-		assert_eq!((ok.options.temperature_milli, ok.client_nonce), (700, nonce));
+		assert_eq!(
+			(ok.options.temperature_milli, ok.client_nonce),
+			(700, nonce)
+		);
 		for bad in [
 			serde_json::json!({}),
 			serde_json::json!({"prompt": "hi", "messages": []}),
@@ -435,5 +507,49 @@ mod tests {
 		] {
 			assert!(ask(bad.clone()).is_err(), "{bad}");
 		}
+	}
+
+	#[test]
+	fn an_update_survives_json_fractions_included() {
+		let manifest = Manifest {
+			base: H256::zero(),
+			adapter: None,
+			engine: "dummy/1".into(),
+			weight_dtype: "none".into(),
+			cache_dtype: "none".into(),
+			tokenizer: H256::zero(),
+			chat_template: H256::zero(),
+			sampler: "dummy/1".into(),
+			context: 1,
+		};
+		let answer = AskAnswer {
+			text: "gold".into(),
+			token_ids: vec![1, 2],
+			finish_reason: FinishReason::Stop,
+			manifest,
+			usage: Usage::default(),
+			timings: Timings {
+				decode_ms: 1.25,
+				..Timings::default()
+			},
+			receipt: view(),
+		};
+		for update in [
+			AskUpdate::Delta {
+				text: "x".into(),
+				token_ids: vec![7],
+			},
+			AskUpdate::Answer {
+				answer: Box::new(answer),
+			},
+			AskUpdate::Error {
+				code: 7001,
+				message: "no".into(),
+			},
+		] {
+			let json = serde_json::to_string(&update).unwrap();
+			assert_eq!(serde_json::from_str::<AskUpdate>(&json).unwrap(), update);
+		}
+		assert!(serde_json::from_str::<AskUpdate>(r#"{"type": "news"}"#).is_err());
 	}
 }

@@ -82,7 +82,7 @@ use touchstone_primitives::{
 };
 
 pub use pallet::*;
-pub use types::*;
+pub use types::{Member, *};
 pub use validators::{RegisteredNode, SessionPallet, UnitIdentification};
 pub use weights::WeightInfo;
 
@@ -193,7 +193,7 @@ pub mod pallet {
 		/// Most nodes of one member, at most [`NODES_LIMIT`].
 		type MaxNodesPerMember: Get<u32>;
 
-		/// From this many active validators on, one member runs at most a third of them.
+		/// From this many validators on, one member runs at most a third of them.
 		type MemberCapFrom: Get<u32>;
 
 		/// Most council seats.
@@ -317,6 +317,7 @@ pub mod pallet {
 
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
+	#[allow(missing_docs)] // Each event's line speaks about its fields too.
 	pub enum Event<T: Config> {
 		/// An organisation has applied and waits for the council's vote.
 		Applied { member: T::AccountId },
@@ -325,7 +326,10 @@ pub mod pallet {
 		/// The council did not admit a candidate.
 		CandidateDeclined { member: T::AccountId },
 		/// The council admitted a member; the commons granted it this credit.
-		MemberAdmitted { member: T::AccountId, credit: BalanceOf<T> },
+		MemberAdmitted {
+			member: T::AccountId,
+			credit: BalanceOf<T>,
+		},
 		/// A member has given up its seat; its nodes leave.
 		MemberLeaving { member: T::AccountId },
 		/// A member has withdrawn its last bond and is gone.
@@ -333,11 +337,18 @@ pub mod pallet {
 		/// The council suspended a member and so all its nodes, until this moment (milliseconds).
 		MemberSuspended { member: T::AccountId, until: Moment },
 		/// A node was suspended until this moment (milliseconds), or until the council reinstates it.
-		NodeSuspended { node: T::AccountId, cause: Cause, until: Option<Moment> },
+		NodeSuspended {
+			node: T::AccountId,
+			cause: Cause,
+			until: Option<Moment>,
+		},
 		/// An offender is not suspended yet, because too many validators are suspended already.
 		SuspensionQueued { node: T::AccountId },
 		/// A suspension was prolonged because a revocation is on the council's table.
-		SuspensionProlonged { subject: Subject<T::AccountId>, until: Moment },
+		SuspensionProlonged {
+			subject: Subject<T::AccountId>,
+			until: Moment,
+		},
 		/// A suspension has ended by itself.
 		SuspensionLapsed { subject: Subject<T::AccountId> },
 		/// The council ended a member's suspension.
@@ -347,19 +358,39 @@ pub mod pallet {
 		/// The council put a member out; its nodes leave.
 		MemberRevoked { member: T::AccountId },
 		/// A member has registered a node and bonded this much for it.
-		NodeRegistered { node: T::AccountId, member: T::AccountId, bond: BalanceOf<T> },
+		NodeRegistered {
+			node: T::AccountId,
+			member: T::AccountId,
+			bond: BalanceOf<T>,
+		},
 		/// A node works in its roles from now on; as a validator from the session after the next.
 		NodeActivated { node: T::AccountId },
 		/// A node has other roles or another hardware tier.
-		NodeUpdated { node: T::AccountId, roles: Roles, tier: HardwareTier },
+		NodeUpdated {
+			node: T::AccountId,
+			roles: Roles,
+			tier: HardwareTier,
+		},
 		/// A node leaves; its bond can be withdrawn from this moment (milliseconds) on.
-		NodeLeaving { node: T::AccountId, unlocks_at: Moment },
+		NodeLeaving {
+			node: T::AccountId,
+			unlocks_at: Moment,
+		},
 		/// A node's bond was increased.
-		BondAdded { node: T::AccountId, amount: BalanceOf<T> },
+		BondAdded {
+			node: T::AccountId,
+			amount: BalanceOf<T>,
+		},
 		/// A node is gone and its bond is free.
-		BondWithdrawn { node: T::AccountId, amount: BalanceOf<T> },
+		BondWithdrawn {
+			node: T::AccountId,
+			amount: BalanceOf<T>,
+		},
 		/// A node's bond was slashed for an offence; the amount went to the commons.
-		Slashed { node: T::AccountId, amount: BalanceOf<T> },
+		Slashed {
+			node: T::AccountId,
+			amount: BalanceOf<T>,
+		},
 		/// A node's worker signs with another key from now on.
 		WorkerKeyRotated { node: T::AccountId, key: WorkerId },
 		/// A node has another PeerId.
@@ -465,7 +496,10 @@ pub mod pallet {
 		}
 
 		fn integrity_test() {
-			assert!(T::MaxMembers::get() > 0 && T::MaxNodes::get() > 0, "the consortium needs room");
+			assert!(
+				T::MaxMembers::get() > 0 && T::MaxNodes::get() > 0,
+				"the consortium needs room"
+			);
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -556,7 +590,9 @@ pub mod pallet {
 			Self::ensure_active_member(&member)?;
 			Self::ensure_possession(&node, &worker_key, &proof)?;
 			ensure!(bond >= T::MinBond::get(), Error::<T>::BondTooLow);
-			Self::do_register_node(member, node, roles, tier, peer_id, addresses, worker_key, bond)
+			Self::do_register_node(
+				member, node, roles, tier, peer_id, addresses, worker_key, bond,
+			)
 		}
 
 		/// Puts a registered node to work. A validator must have set its session keys before.
@@ -579,7 +615,7 @@ pub mod pallet {
 			Self::do_leave_node(&node)
 		}
 
-		/// Frees the bond of a node that has left, and forgets the node.
+		/// Frees the bond of a node that has left, and forgets the node and its session keys.
 		///
 		/// Sent by the node's member or its stash account. A member that leaves is gone with its last node.
 		#[pallet::call_index(8)]
@@ -633,7 +669,10 @@ pub mod pallet {
 			Self::ensure_operator(origin, &node)?;
 			Self::ensure_possession(&node, &worker_key, &proof)?;
 			Self::set_worker_key(&node, worker_key.clone())?;
-			Self::deposit_event(Event::WorkerKeyRotated { node, key: worker_key });
+			Self::deposit_event(Event::WorkerKeyRotated {
+				node,
+				key: worker_key,
+			});
 			Ok(())
 		}
 

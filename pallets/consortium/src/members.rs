@@ -16,7 +16,10 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		let sponsored = Self::ensure_active_member(&sender).is_ok();
 		ensure!(sender == member || sponsored, Error::<T>::NotSponsor);
-		ensure!(is_jurisdiction(&jurisdiction), Error::<T>::InvalidJurisdiction);
+		ensure!(
+			is_jurisdiction(&jurisdiction),
+			Error::<T>::InvalidJurisdiction
+		);
 		if let Some(known) = Members::<T>::get(&member) {
 			let gone = known.status == MemberStatus::Revoked && known.nodes.is_empty();
 			ensure!(gone, Error::<T>::AlreadyMember);
@@ -62,10 +65,15 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_leave(member: T::AccountId) -> DispatchResult {
 		let record = Members::<T>::get(&member).ok_or(Error::<T>::UnknownMember)?;
-		ensure!(record.status != MemberStatus::Leaving, Error::<T>::AlreadyLeaving);
+		ensure!(
+			record.status != MemberStatus::Leaving,
+			Error::<T>::AlreadyLeaving
+		);
 		Self::remove_seat(&member)?;
 		Self::set_status(&member, MemberStatus::Leaving)?;
-		Self::deposit_event(Event::MemberLeaving { member: member.clone() });
+		Self::deposit_event(Event::MemberLeaving {
+			member: member.clone(),
+		});
 		Self::retire_nodes(&record);
 		Self::forget_if_left(&member);
 		Ok(())
@@ -73,7 +81,9 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_revoke_member(member: T::AccountId) -> DispatchResult {
 		let record = Members::<T>::get(&member).ok_or(Error::<T>::UnknownMember)?;
-		let call = Call::revoke_member { member: member.clone() };
+		let call = Call::revoke_member {
+			member: member.clone(),
+		};
 		Self::ensure_enough_without(&member, call, at_least_two_thirds)?;
 		Self::remove_seat(&member)?;
 		Self::set_status(&member, MemberStatus::Revoked)?;
@@ -99,7 +109,9 @@ impl<T: Config> Pallet<T> {
 		if left {
 			Members::<T>::remove(member);
 			Suspensions::<T>::remove(Subject::Member(member.clone()));
-			Self::deposit_event(Event::MemberLeft { member: member.clone() });
+			Self::deposit_event(Event::MemberLeft {
+				member: member.clone(),
+			});
 		}
 	}
 
@@ -113,7 +125,10 @@ impl<T: Config> Pallet<T> {
 	/// That the account is an active member.
 	pub(crate) fn ensure_active_member(member: &T::AccountId) -> DispatchResult {
 		let record = Members::<T>::get(member).ok_or(Error::<T>::UnknownMember)?;
-		ensure!(record.status == MemberStatus::Active, Error::<T>::MemberNotActive);
+		ensure!(
+			record.status == MemberStatus::Active,
+			Error::<T>::MemberNotActive
+		);
 		Ok(())
 	}
 
@@ -148,7 +163,9 @@ impl<T: Config> Pallet<T> {
 
 	fn remove_seat(member: &T::AccountId) -> DispatchResult {
 		Seats::<T>::try_mutate(|seats| {
-			let place = seats.binary_search(member).map_err(|_| Error::<T>::NoSeat)?;
+			let place = seats
+				.binary_search(member)
+				.map_err(|_| Error::<T>::NoSeat)?;
 			ensure!(seats.len() > 1, Error::<T>::LastSeat);
 			seats.remove(place);
 			T::Council::change_members_sorted(&[], core::slice::from_ref(member), seats);

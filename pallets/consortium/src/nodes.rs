@@ -4,9 +4,7 @@ use crate::*;
 use frame_support::traits::{fungible::MutateHold, tokens::Precision};
 use sp_runtime::traits::{Saturating, Zero};
 use touchstone_primitives::{
-	consortium::{
-		NodeRole, NodeStatus, is_multiaddress, is_peer_id, max_validators_per_member,
-	},
+	consortium::{NodeRole, NodeStatus, is_multiaddress, is_peer_id, max_validators_per_member},
 	worker,
 };
 
@@ -15,7 +13,10 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn ensure_operator(origin: OriginFor<T>, node: &T::AccountId) -> DispatchResult {
 		let sender = ensure_signed(origin)?;
 		let record = Nodes::<T>::get(node).ok_or(Error::<T>::UnknownNode)?;
-		ensure!(sender == record.member || sender == *node, Error::<T>::NotOperator);
+		ensure!(
+			sender == record.member || sender == *node,
+			Error::<T>::NotOperator
+		);
 		Ok(())
 	}
 
@@ -27,7 +28,10 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
 		let message = worker::possession(&genesis, node);
-		ensure!(worker::verify(key, &message, proof), Error::<T>::InvalidProof);
+		ensure!(
+			worker::verify(key, &message, proof),
+			Error::<T>::InvalidProof
+		);
 		Ok(())
 	}
 
@@ -43,7 +47,10 @@ impl<T: Config> Pallet<T> {
 		bond: BalanceOf<T>,
 	) -> DispatchResult {
 		ensure!(!Nodes::<T>::contains_key(&node), Error::<T>::NodeExists);
-		ensure!(Nodes::<T>::count() < T::MaxNodes::get(), Error::<T>::TooManyNodes);
+		ensure!(
+			Nodes::<T>::count() < T::MaxNodes::get(),
+			Error::<T>::TooManyNodes
+		);
 		ensure!(roles.is_valid(), Error::<T>::InvalidRoles);
 		Self::ensure_addresses(&addresses)?;
 		Members::<T>::try_mutate(&member, |record| -> DispatchResult {
@@ -74,7 +81,10 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_activate_node(node: T::AccountId) -> DispatchResult {
 		Self::try_mutate_node(&node, |record| {
-			ensure!(record.status == NodeStatus::Registered, Error::<T>::NotRegistered);
+			ensure!(
+				record.status == NodeStatus::Registered,
+				Error::<T>::NotRegistered
+			);
 			Self::ensure_active_member(&record.member)?;
 			ensure!(record.bond >= T::MinBond::get(), Error::<T>::BondTooLow);
 			if record.roles.contains(NodeRole::Validator) {
@@ -94,9 +104,14 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		ensure!(roles.is_valid(), Error::<T>::InvalidRoles);
 		Self::try_mutate_node(&node, |record| {
-			ensure!(record.status != NodeStatus::Leaving, Error::<T>::AlreadyLeaving);
-			let (before, after) =
-				(record.roles.contains(NodeRole::Validator), roles.contains(NodeRole::Validator));
+			ensure!(
+				record.status != NodeStatus::Leaving,
+				Error::<T>::AlreadyLeaving
+			);
+			let (before, after) = (
+				record.roles.contains(NodeRole::Validator),
+				roles.contains(NodeRole::Validator),
+			);
 			// Else a suspended validator could make room for the suspension of another one by changing its roles.
 			ensure!(
 				before == after || record.status != NodeStatus::Suspended,
@@ -116,19 +131,28 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_leave_node(node: &T::AccountId) -> DispatchResult {
 		let unlocks_at = Self::now().saturating_add(T::UnbondingDelay::get());
 		Self::try_mutate_node(node, |record| {
-			ensure!(record.status != NodeStatus::Leaving, Error::<T>::AlreadyLeaving);
+			ensure!(
+				record.status != NodeStatus::Leaving,
+				Error::<T>::AlreadyLeaving
+			);
 			record.status = NodeStatus::Leaving;
 			record.unlocks_at = Some(unlocks_at);
 			Ok(())
 		})?;
-		Self::deposit_event(Event::NodeLeaving { node: node.clone(), unlocks_at });
+		Self::deposit_event(Event::NodeLeaving {
+			node: node.clone(),
+			unlocks_at,
+		});
 		Ok(())
 	}
 
 	pub(crate) fn do_withdraw_bond(node: T::AccountId) -> DispatchResult {
 		let record = Nodes::<T>::get(&node).ok_or(Error::<T>::UnknownNode)?;
 		let unlocks_at = record.unlocks_at.ok_or(Error::<T>::NotLeaving)?;
-		ensure!(!Self::is_in_validator_set(&node), Error::<T>::StillValidator);
+		ensure!(
+			!Self::validator_set().contains(&node),
+			Error::<T>::StillValidator
+		);
 		ensure!(Self::now() >= unlocks_at, Error::<T>::BondLocked);
 		T::Currency::release(
 			&HoldReason::NodeBond.into(),
@@ -136,6 +160,7 @@ impl<T: Config> Pallet<T> {
 			record.bond,
 			Precision::Exact,
 		)?;
+		T::Sessions::purge_keys(&node);
 		Nodes::<T>::remove(&node);
 		NodeOfPeerId::<T>::remove(&record.peer_id);
 		for worker_key in WorkerKeysOf::<T>::take(&node) {
@@ -148,7 +173,10 @@ impl<T: Config> Pallet<T> {
 				member.nodes.retain(|other| *other != node);
 			}
 		});
-		Self::deposit_event(Event::BondWithdrawn { node, amount: record.bond });
+		Self::deposit_event(Event::BondWithdrawn {
+			node,
+			amount: record.bond,
+		});
 		Self::forget_if_left(&record.member);
 		Ok(())
 	}
@@ -160,7 +188,10 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		Self::try_mutate_node(&node, |record| {
 			ensure!(sender == record.member, Error::<T>::NotOperator);
-			ensure!(record.status != NodeStatus::Leaving, Error::<T>::AlreadyLeaving);
+			ensure!(
+				record.status != NodeStatus::Leaving,
+				Error::<T>::AlreadyLeaving
+			);
 			Self::hold_bond(&record.member, amount)?;
 			record.bond = record.bond.saturating_add(amount);
 			Ok(())
@@ -192,12 +223,16 @@ impl<T: Config> Pallet<T> {
 
 	/// Makes the key the node's current worker key and drops those that nobody needs any more.
 	pub(crate) fn set_worker_key(node: &T::AccountId, key: WorkerId) -> DispatchResult {
-		ensure!(!NodeOfWorkerKey::<T>::contains_key(&key), Error::<T>::WorkerKeyInUse);
+		ensure!(
+			!NodeOfWorkerKey::<T>::contains_key(&key),
+			Error::<T>::WorkerKeyInUse
+		);
 		let now = Self::now();
 		WorkerKeysOf::<T>::try_mutate(node, |keys| {
 			keys.retain(|old| {
-				let kept =
-					old.until.is_none_or(|until| until.saturating_add(T::KeyRetention::get()) > now);
+				let kept = old
+					.until
+					.is_none_or(|until| until.saturating_add(T::KeyRetention::get()) > now);
 				if !kept {
 					NodeOfWorkerKey::<T>::remove(&old.key);
 				}
@@ -206,8 +241,12 @@ impl<T: Config> Pallet<T> {
 			if let Some(current) = keys.last_mut() {
 				current.until = Some(now);
 			}
-			keys.try_push(WorkerKey { key: key.clone(), from: now, until: None })
-				.map_err(|_| Error::<T>::TooManyWorkerKeys)?;
+			keys.try_push(WorkerKey {
+				key: key.clone(),
+				from: now,
+				until: None,
+			})
+			.map_err(|_| Error::<T>::TooManyWorkerKeys)?;
 			NodeOfWorkerKey::<T>::insert(key, node);
 			Ok(())
 		})
@@ -220,7 +259,10 @@ impl<T: Config> Pallet<T> {
 
 	fn claim_peer_id(node: &T::AccountId, peer_id: &PeerId) -> DispatchResult {
 		ensure!(is_peer_id(peer_id), Error::<T>::InvalidPeerId);
-		ensure!(!NodeOfPeerId::<T>::contains_key(peer_id), Error::<T>::PeerIdInUse);
+		ensure!(
+			!NodeOfPeerId::<T>::contains_key(peer_id),
+			Error::<T>::PeerIdInUse
+		);
 		NodeOfPeerId::<T>::insert(peer_id, node);
 		Ok(())
 	}
@@ -240,7 +282,9 @@ impl<T: Config> Pallet<T> {
 		// Both counts start with the node itself.
 		let (all, own) = Nodes::<T>::iter_values()
 			.filter(|other| {
-				other.status == NodeStatus::Active && other.roles.contains(NodeRole::Validator)
+				// Suspended ones may return.
+				matches!(other.status, NodeStatus::Active | NodeStatus::Suspended)
+					&& other.roles.contains(NodeRole::Validator)
 			})
 			.fold((1u32, 1u32), |(all, own), other| {
 				let same = u32::from(other.member == record.member);

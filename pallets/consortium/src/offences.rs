@@ -10,6 +10,7 @@ use sp_staking::{
 	SessionIndex,
 	offence::{OffenceDetails, OnOffenceHandler},
 };
+use touchstone_primitives::consortium::NodeStatus;
 
 /// Kind under which offences are recorded: the handler is not told which one it was, only equivocations are reported.
 pub const EQUIVOCATION: Kind = *b"equivocation\0\0\0\0";
@@ -32,9 +33,19 @@ impl<T: Config> Pallet<T> {
 	/// Punishes one incident once: reports of sessions that were punished already, or of an offender that is suspended
 	/// or waits for it, belong to the same incident.
 	fn punish(node: &T::AccountId, session: SessionIndex) {
-		let Some(record) = Nodes::<T>::get(node) else { return };
-		let is_old = record.punished_through.is_some_and(|punished| session <= punished);
-		let is_queued = QueuedSuspensions::<T>::get().iter().any(|(queued, _)| queued == node);
+		let Some(record) = Nodes::<T>::get(node) else {
+			return;
+		};
+		// Has not validated since it was registered: a report about an earlier node of the same name.
+		if record.status == NodeStatus::Registered {
+			return;
+		}
+		let is_old = record
+			.punished_through
+			.is_some_and(|punished| session <= punished);
+		let is_queued = QueuedSuspensions::<T>::get()
+			.iter()
+			.any(|(queued, _)| queued == node);
 		let is_suspended = Suspensions::<T>::get(Subject::Node(node.clone()))
 			.is_some_and(|suspension| suspension.cause != Cause::Council);
 		if !is_old {
@@ -58,7 +69,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	fn slash(node: &T::AccountId, record: &NodeOf<T>) {
-		let amount = T::SlashFraction::get() * record.bond;
+		let amount = T::SlashFraction::get().mul_floor(record.bond);
 		let slashed = T::Currency::transfer_on_hold(
 			&HoldReason::NodeBond.into(),
 			&record.member,
@@ -77,6 +88,9 @@ impl<T: Config> Pallet<T> {
 				record.bond = record.bond.saturating_sub(slashed);
 			}
 		});
-		Self::deposit_event(Event::Slashed { node: node.clone(), amount: slashed });
+		Self::deposit_event(Event::Slashed {
+			node: node.clone(),
+			amount: slashed,
+		});
 	}
 }

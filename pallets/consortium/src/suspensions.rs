@@ -8,7 +8,9 @@ use touchstone_primitives::consortium::{
 impl<T: Config> Pallet<T> {
 	pub(crate) fn do_suspend_member(member: T::AccountId) -> DispatchResult {
 		Self::ensure_active_member(&member)?;
-		let call = Call::suspend_member { member: member.clone() };
+		let call = Call::suspend_member {
+			member: member.clone(),
+		};
 		Self::ensure_enough_without(&member, call, more_than_half)?;
 		Self::ensure_room_for_suspension(|_, node| node.member == member)?;
 		Self::set_status(&member, MemberStatus::Suspended)?;
@@ -20,22 +22,34 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_suspend_node(node: T::AccountId) -> DispatchResult {
 		let record = Nodes::<T>::get(&node).ok_or(Error::<T>::UnknownNode)?;
-		ensure!(record.status == NodeStatus::Active, Error::<T>::NodeNotActive);
+		ensure!(
+			record.status == NodeStatus::Active,
+			Error::<T>::NodeNotActive
+		);
 		let call = Call::suspend_node { node: node.clone() };
 		Self::ensure_enough_without(&record.member, call, more_than_half)?;
 		Self::ensure_room_for_suspension(|other, _| *other == node)?;
 		Self::set_node_status(&node, NodeStatus::Active, NodeStatus::Suspended);
 		let until = Self::record_council_suspension(Subject::Node(node.clone()));
 		let until = Some(until);
-		Self::deposit_event(Event::NodeSuspended { node, cause: Cause::Council, until });
+		Self::deposit_event(Event::NodeSuspended {
+			node,
+			cause: Cause::Council,
+			until,
+		});
 		Self::disable_barred();
 		Ok(())
 	}
 
 	pub(crate) fn do_reinstate_member(member: T::AccountId) -> DispatchResult {
 		let record = Members::<T>::get(&member).ok_or(Error::<T>::UnknownMember)?;
-		ensure!(record.status == MemberStatus::Suspended, Error::<T>::NotSuspended);
-		let call = Call::reinstate_member { member: member.clone() };
+		ensure!(
+			record.status == MemberStatus::Suspended,
+			Error::<T>::NotSuspended
+		);
+		let call = Call::reinstate_member {
+			member: member.clone(),
+		};
 		Self::ensure_enough_without(&member, call, more_than_half)?;
 		Self::lift(&Subject::Member(member.clone()));
 		Self::deposit_event(Event::MemberReinstated { member });
@@ -44,7 +58,10 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_reinstate_node(node: T::AccountId) -> DispatchResult {
 		let record = Nodes::<T>::get(&node).ok_or(Error::<T>::UnknownNode)?;
-		ensure!(record.status == NodeStatus::Suspended, Error::<T>::NotSuspended);
+		ensure!(
+			record.status == NodeStatus::Suspended,
+			Error::<T>::NotSuspended
+		);
 		ensure!(record.bond >= T::MinBond::get(), Error::<T>::BondTooLow);
 		let call = Call::reinstate_node { node: node.clone() };
 		Self::ensure_enough_without(&record.member, call, more_than_half)?;
@@ -61,7 +78,6 @@ impl<T: Config> Pallet<T> {
 		let cause = Cause::Offence(kind);
 		// A node that leaves keeps leaving, but is barred until it is out.
 		Self::set_node_status(node, NodeStatus::Active, NodeStatus::Suspended);
-		Self::set_node_status(node, NodeStatus::Registered, NodeStatus::Suspended);
 		let suspension = Suspension {
 			cause: cause.clone(),
 			since: Self::now(),
@@ -69,7 +85,11 @@ impl<T: Config> Pallet<T> {
 			prolonged: false,
 		};
 		Suspensions::<T>::insert(Subject::Node(node.clone()), suspension);
-		Self::deposit_event(Event::NodeSuspended { node: node.clone(), cause, until: None });
+		Self::deposit_event(Event::NodeSuspended {
+			node: node.clone(),
+			cause,
+			until: None,
+		});
 		Self::disable_barred();
 		true
 	}
@@ -107,7 +127,9 @@ impl<T: Config> Pallet<T> {
 
 	/// Whether the node may not author: it is suspended, or its member is suspended or revoked.
 	pub(crate) fn is_barred(node: &T::AccountId) -> bool {
-		let Some(record) = Nodes::<T>::get(node) else { return false };
+		let Some(record) = Nodes::<T>::get(node) else {
+			return false;
+		};
 		Self::is_record_barred(node, &record)
 	}
 
@@ -131,8 +153,12 @@ impl<T: Config> Pallet<T> {
 	fn record_council_suspension(subject: Subject<T::AccountId>) -> Moment {
 		let since = Self::now();
 		let until = since.saturating_add(T::SuspensionPeriod::get());
-		let suspension =
-			Suspension { cause: Cause::Council, since, until: Some(until), prolonged: false };
+		let suspension = Suspension {
+			cause: Cause::Council,
+			since,
+			until: Some(until),
+			prolonged: false,
+		};
 		Suspensions::<T>::insert(subject, suspension);
 		until
 	}
@@ -144,9 +170,11 @@ impl<T: Config> Pallet<T> {
 			Subject::Node(node) => {
 				Self::set_node_status(node, NodeStatus::Suspended, NodeStatus::Active);
 				alloc::vec![node.clone()]
-			},
+			}
 			Subject::Member(member) => Members::<T>::mutate(member, |record| {
-				let Some(record) = record else { return Vec::new() };
+				let Some(record) = record else {
+					return Vec::new();
+				};
 				if record.status == MemberStatus::Suspended {
 					record.status = MemberStatus::Active;
 				}
@@ -166,29 +194,35 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// That at most `floor((n - 1) / 3)` validators are suspended if the accused are suspended too.
-	///
-	/// Counted are the validators in the set or planned for it, and suspended ones that are out of it already but have not left.
+	/// That at most `floor((n - 1) / 3)` validators are suspended if the accused are suspended too, both in the running set and
+	/// in the planned one. Suspended validators that are out already but have not left count in both.
 	fn ensure_room_for_suspension(
-		accused: impl Fn(&T::AccountId, &NodeOf<T>) -> bool,
+		is_accused: impl Fn(&T::AccountId, &NodeOf<T>) -> bool,
 	) -> DispatchResult {
-		let (mut validators, mut suspended, mut concerned) = (0u32, 0u32, false);
-		for (node, record) in Nodes::<T>::iter() {
-			let in_set = Self::is_in_validator_set(&node);
-			let barred = Self::is_record_barred(&node, &record);
-			let could_return = record.roles.contains(NodeRole::Validator)
-				&& record.status != NodeStatus::Leaving
-				&& record.status != NodeStatus::Registered;
-			if !in_set && !(barred && could_return) {
-				continue;
+		let nodes: Vec<_> = Nodes::<T>::iter()
+			.map(|(node, record)| {
+				let accused = is_accused(&node, &record);
+				let barred = Self::is_record_barred(&node, &record);
+				let may_return = barred
+					&& record.roles.contains(NodeRole::Validator)
+					&& matches!(record.status, NodeStatus::Active | NodeStatus::Suspended);
+				(node, accused, barred, may_return)
+			})
+			.collect();
+		let has_room = |set: &[T::AccountId]| {
+			let (mut validators, mut suspended, mut concerned) = (0u32, 0u32, false);
+			for (node, accused, barred, may_return) in &nodes {
+				let in_set = set.contains(node);
+				if in_set || *may_return {
+					validators = validators.saturating_add(1);
+					suspended = suspended.saturating_add(u32::from(*barred || *accused));
+					concerned |= in_set && *accused && !*barred;
+				}
 			}
-			let is_accused = accused(&node, &record);
-			concerned |= is_accused && in_set && !barred;
-			validators = validators.saturating_add(1);
-			suspended = suspended.saturating_add(u32::from(barred || is_accused));
-		}
-		// Whoever does not validate can be suspended at any time.
-		let room = !concerned || suspended <= max_suspended(validators);
+			// Whoever does not validate can be suspended at any time.
+			!concerned || suspended <= max_suspended(validators)
+		};
+		let room = has_room(&T::Sessions::validators()) && has_room(&Validators::<T>::get());
 		ensure!(room, Error::<T>::TooManySuspended);
 		Ok(())
 	}

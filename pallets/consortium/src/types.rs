@@ -1,7 +1,7 @@
 //! What is stored and what calls and events carry.
 
-use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use alloc::{boxed::Box, vec::Vec};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{BoundedVec, traits::ConstU32};
 use scale_info::TypeInfo;
 use sp_core::H256;

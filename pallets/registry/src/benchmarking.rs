@@ -1,5 +1,7 @@
 //! Benchmarks of the calls, each in its worst case.
 
+#![allow(clippy::arithmetic_side_effects)]
+
 use crate::{Call, Candidates, Champions, Config, Models, Pallet, Serving, Topics, types::*};
 use alloc::{boxed::Box, vec, vec::Vec};
 use frame_benchmarking::v2::*;
@@ -24,7 +26,7 @@ fn full_text(n: u32) -> Text {
 }
 
 fn hash(n: u32) -> H256 {
-	H256::from(sp_core::blake2_256(&n.encode()))
+	H256::from(sp_io::hashing::blake2_256(&n.encode()))
 }
 
 fn full_policy() -> Policy {
@@ -65,12 +67,21 @@ fn govern<T: Config>() -> Result<T::RuntimeOrigin, BenchmarkError> {
 fn add_topic<T: Config>() -> Result<TopicId, BenchmarkError> {
 	let topic = Topics::<T>::count();
 	let (name, policy) = (full_text(topic), full_policy());
-	Pallet::<T>::do_register_topic(TopicRecord { name, tier: Tier::T3, class: Class::A, policy })?;
+	Pallet::<T>::do_register_topic(TopicRecord {
+		name,
+		tier: Tier::T3,
+		class: Class::A,
+		policy,
+	})?;
 	Ok(topic)
 }
 
 fn add_model<T: Config>(record: ModelRecord, status: ModelStatus) -> Result<(), BenchmarkError> {
-	Ok(Pallet::<T>::insert_genesis_model(&producer::<T>(), &record, status)?)
+	Ok(Pallet::<T>::insert_genesis_model(
+		&producer::<T>(),
+		&record,
+		status,
+	)?)
 }
 
 fn producer<T: Config>() -> NodeId {
@@ -87,7 +98,11 @@ fn add_producer<T: Config>() -> (NodeId, WorkerId) {
 fn fill_serving<T: Config>(node: &NodeId) -> Result<H256, BenchmarkError> {
 	let mut all = Vec::new();
 	for n in 0..T::MaxServing::get() {
-		all.push(Served { base: hash(1_000_000 + n), adapter: None, capacity: 1 });
+		all.push(Served {
+			base: hash(1_000_000 + n),
+			adapter: None,
+			capacity: 1,
+		});
 	}
 	let last = all.last().map(|one| one.base).unwrap_or_default();
 	let all = BoundedVec::try_from(all).map_err(|_| "full")?;
@@ -103,7 +118,13 @@ mod benchmarks {
 	fn register_topic() -> Result<(), BenchmarkError> {
 		let origin = govern::<T>()?;
 		#[extrinsic_call]
-		_(origin as T::RuntimeOrigin, full_text(0), Tier::T3, Class::A, full_policy());
+		_(
+			origin as T::RuntimeOrigin,
+			full_text(0),
+			Tier::T3,
+			Class::A,
+			full_policy(),
+		);
 		assert_eq!(Topics::<T>::count(), 1);
 		Ok(())
 	}
@@ -115,12 +136,24 @@ mod benchmarks {
 		for n in 0..T::MaxChampions::get() {
 			let (base, adapter) = (2 * n, 2 * n + 1);
 			add_model::<T>(record(base, ModelKind::Base), ModelStatus::Champion)?;
-			let kind = ModelKind::Adapter { base: hash(base), topic };
+			let kind = ModelKind::Adapter {
+				base: hash(base),
+				topic,
+			};
 			add_model::<T>(record(adapter, kind), ModelStatus::Champion)?;
 		}
 		#[extrinsic_call]
-		_(origin as T::RuntimeOrigin, topic, Tier::T3, Class::B, full_policy());
-		assert_eq!(Topics::<T>::get(topic).map(|topic| topic.class), Some(Class::B));
+		_(
+			origin as T::RuntimeOrigin,
+			topic,
+			Tier::T3,
+			Class::B,
+			full_policy(),
+		);
+		assert_eq!(
+			Topics::<T>::get(topic).map(|topic| topic.class),
+			Some(Class::B)
+		);
 		Ok(())
 	}
 
@@ -129,11 +162,24 @@ mod benchmarks {
 		let (node, worker) = add_producer::<T>();
 		let topic = add_topic::<T>()?;
 		add_model::<T>(record(1, ModelKind::Base), ModelStatus::Champion)?;
-		let record = record(2, ModelKind::Adapter { base: hash(1), topic });
+		let record = record(
+			2,
+			ModelKind::Adapter {
+				base: hash(1),
+				topic,
+			},
+		);
 		let message = Pallet::<T>::declaration(&node, &record);
-		let signature = worker.sign(&message.as_bytes()).ok_or("the keystore holds the key")?;
+		let signature = worker
+			.sign(&message.as_bytes())
+			.ok_or("the keystore holds the key")?;
 		#[extrinsic_call]
-		_(RawOrigin::Signed(node.clone()), node.clone(), Box::new(record), signature);
+		_(
+			RawOrigin::Signed(node.clone()),
+			node.clone(),
+			Box::new(record),
+			signature,
+		);
 		assert_eq!(Candidates::<T>::get(node), 1);
 		Ok(())
 	}
@@ -156,7 +202,10 @@ mod benchmarks {
 		for n in 0..T::MaxChampions::get() {
 			let (base, adapter) = (2 * n, 2 * n + 1);
 			add_model::<T>(record(base, ModelKind::Base), ModelStatus::Champion)?;
-			let kind = ModelKind::Adapter { base: hash(base), topic };
+			let kind = ModelKind::Adapter {
+				base: hash(base),
+				topic,
+			};
 			add_model::<T>(record(adapter, kind), ModelStatus::Champion)?;
 		}
 		// The challenger replaces the champion on the last base.
@@ -164,8 +213,16 @@ mod benchmarks {
 		let challenger = record(1_000, ModelKind::Adapter { base, topic });
 		add_model::<T>(challenger, ModelStatus::Candidate)?;
 		#[extrinsic_call]
-		_(origin as T::RuntimeOrigin, hash(1_000), ModelStatus::Champion);
-		assert!(Champions::<T>::get(topic).iter().any(|one| one.adapter == hash(1_000)));
+		_(
+			origin as T::RuntimeOrigin,
+			hash(1_000),
+			ModelStatus::Champion,
+		);
+		assert!(
+			Champions::<T>::get(topic)
+				.iter()
+				.any(|one| one.adapter == hash(1_000))
+		);
 		Ok(())
 	}
 
@@ -174,7 +231,13 @@ mod benchmarks {
 		let origin = govern::<T>()?;
 		let topic = add_topic::<T>()?;
 		add_model::<T>(record(1, ModelKind::Base), ModelStatus::Champion)?;
-		let adapter = record(2, ModelKind::Adapter { base: hash(1), topic });
+		let adapter = record(
+			2,
+			ModelKind::Adapter {
+				base: hash(1),
+				topic,
+			},
+		);
 		add_model::<T>(adapter, ModelStatus::Retired)?;
 		#[extrinsic_call]
 		_(origin as T::RuntimeOrigin, hash(2));
@@ -187,13 +250,25 @@ mod benchmarks {
 		let (node, _) = add_producer::<T>();
 		let topic = add_topic::<T>()?;
 		add_model::<T>(record(1, ModelKind::Base), ModelStatus::Champion)?;
-		let adapter = record(2, ModelKind::Adapter { base: hash(1), topic });
+		let adapter = record(
+			2,
+			ModelKind::Adapter {
+				base: hash(1),
+				topic,
+			},
+		);
 		add_model::<T>(adapter, ModelStatus::Champion)?;
 		fill_serving::<T>(&node)?;
 		Serving::<T>::mutate(&node, |all| all.pop());
 		let member: NodeId = account("member", 0, 0);
 		#[extrinsic_call]
-		_(RawOrigin::Signed(member), node.clone(), hash(1), Some(hash(2)), 1);
+		_(
+			RawOrigin::Signed(member),
+			node.clone(),
+			hash(1),
+			Some(hash(2)),
+			1,
+		);
 		assert_eq!(Serving::<T>::get(node).len() as u32, T::MaxServing::get());
 		Ok(())
 	}
@@ -205,7 +280,10 @@ mod benchmarks {
 		let member: NodeId = account("member", 0, 0);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(member), node.clone(), base, None);
-		assert_eq!(Serving::<T>::get(node).len() as u32, T::MaxServing::get() - 1);
+		assert_eq!(
+			Serving::<T>::get(node).len() as u32,
+			T::MaxServing::get() - 1
+		);
 		Ok(())
 	}
 

@@ -33,7 +33,10 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn live_base(hash: &H256) -> Result<Model, Error<T>> {
 		let base = Models::<T>::get(hash).ok_or(Error::<T>::ModelNotFound)?;
 		ensure!(base.record.kind == ModelKind::Base, Error::<T>::NotBase);
-		ensure!(base.status != ModelStatus::Retired, Error::<T>::ModelRetired);
+		ensure!(
+			base.status != ModelStatus::Retired,
+			Error::<T>::ModelRetired
+		);
 		Ok(base)
 	}
 
@@ -60,13 +63,22 @@ impl<T: Config> Pallet<T> {
 		adapter: Option<&H256>,
 	) -> Result<Option<TopicId>, Error<T>> {
 		let base_model = Self::live_base(base)?;
-		let Some(adapter) = adapter else { return Ok(None) };
+		let Some(adapter) = adapter else {
+			return Ok(None);
+		};
 		let adapter = Models::<T>::get(adapter).ok_or(Error::<T>::ModelNotFound)?;
-		let ModelKind::Adapter { base: own_base, topic } = adapter.record.kind else {
+		let ModelKind::Adapter {
+			base: own_base,
+			topic,
+		} = adapter.record.kind
+		else {
 			return Err(Error::<T>::NotAdapter);
 		};
 		ensure!(own_base == *base, Error::<T>::WrongBase);
-		ensure!(adapter.status != ModelStatus::Retired, Error::<T>::ModelRetired);
+		ensure!(
+			adapter.status != ModelStatus::Retired,
+			Error::<T>::ModelRetired
+		);
 		let record = Topics::<T>::get(topic).ok_or(Error::<T>::TopicNotFound)?;
 		Self::ensure_admitted(
 			&record,

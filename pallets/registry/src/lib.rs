@@ -31,6 +31,7 @@
 //! ## Example
 #![doc = docify::embed!("src/tests/models.rs", a_producer_registers_an_adapter_and_the_council_makes_it_champion)]
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 extern crate alloc;
 
@@ -162,7 +163,10 @@ pub mod pallet {
 		fn build(&self) {
 			for topic in &self.topics {
 				if let Err(error) = Pallet::<T>::do_register_topic(topic.clone()) {
-					panic!("genesis topic {:?}: {error:?}", core::str::from_utf8(&topic.name));
+					panic!(
+						"genesis topic {:?}: {error:?}",
+						core::str::from_utf8(&topic.name)
+					);
 				}
 			}
 			for (producer, record, status) in &self.models {
@@ -171,7 +175,11 @@ pub mod pallet {
 				}
 			}
 			for (node, base, adapter, capacity) in &self.serving {
-				let served = Served { base: *base, adapter: *adapter, capacity: *capacity };
+				let served = Served {
+					base: *base,
+					adapter: *adapter,
+					capacity: *capacity,
+				};
 				if let Err(error) = Pallet::<T>::do_serve(node, served) {
 					panic!("genesis serving of {base:?} by {node:?}: {error:?}");
 				}
@@ -327,8 +335,14 @@ pub mod pallet {
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn integrity_test() {
-			assert!(T::MaxCapacity::get() > 0, "MaxCapacity 0 would let nobody serve");
-			assert!(T::MaxChampions::get() > 0, "MaxChampions 0 would let nothing be champion");
+			assert!(
+				T::MaxCapacity::get() > 0,
+				"MaxCapacity 0 would let nobody serve"
+			);
+			assert!(
+				T::MaxChampions::get() > 0,
+				"MaxChampions 0 would let nothing be champion"
+			);
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -349,7 +363,12 @@ pub mod pallet {
 			policy: Policy,
 		) -> DispatchResult {
 			T::GovernOrigin::ensure_origin(origin)?;
-			Self::do_register_topic(TopicRecord { name, tier, class, policy })
+			Self::do_register_topic(TopicRecord {
+				name,
+				tier,
+				class,
+				policy,
+			})
 		}
 
 		/// Change a topic's tier, class and policy; its name stays. Origin: governing.
@@ -423,7 +442,14 @@ pub mod pallet {
 			let who = ensure_signed(origin)?;
 			Self::ensure_acts_for(&who, &node)?;
 			Self::ensure_active(&node)?;
-			Self::do_serve(&node, Served { base, adapter, capacity })
+			Self::do_serve(
+				&node,
+				Served {
+					base,
+					adapter,
+					capacity,
+				},
+			)
 		}
 
 		/// Take a declaration back. Origin: the node or its member, whatever their status.

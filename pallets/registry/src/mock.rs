@@ -76,8 +76,17 @@ impl MembershipOf<AccountId32> for Consortium {
 		Nodes::get().values().any(|node| node.member == *who)
 	}
 	fn node(node: &NodeId) -> Option<NodeView<AccountId32>> {
-		let MockNode { member, roles, status, .. } = Nodes::get().get(node)?.clone();
-		Some(NodeView { member, roles, status })
+		let MockNode {
+			member,
+			roles,
+			status,
+			..
+		} = Nodes::get().get(node)?.clone();
+		Some(NodeView {
+			member,
+			roles,
+			status,
+		})
 	}
 	fn worker_key(node: &NodeId) -> Option<WorkerId> {
 		Some(Nodes::get().get(node)?.worker.clone())
@@ -88,8 +97,12 @@ impl MembershipOf<AccountId32> for Consortium {
 	#[cfg(feature = "runtime-benchmarks")]
 	fn create_for_benchmark(member: &AccountId32, node: &NodeId, worker: WorkerId) {
 		let roles = Roles((1 << 6) - 1);
-		let view =
-			MockNode { member: member.clone(), roles, status: NodeStatus::Active, worker };
+		let view = MockNode {
+			member: member.clone(),
+			roles,
+			status: NodeStatus::Active,
+			worker,
+		};
 		change_nodes(|nodes| nodes.insert(node.clone(), view));
 	}
 }
@@ -170,14 +183,25 @@ pub fn adapter(n: u8, base: H256, topic: TopicId) -> ModelRecord {
 		kind: ModelKind::Adapter { base, topic },
 		licence: text("Apache-2.0"),
 		recipe: Some(hash(200)),
-		provenance: Provenance { method: text("qlora"), ..provenance("olmo", b"US") },
+		provenance: Provenance {
+			method: text("qlora"),
+			..provenance("olmo", b"US")
+		},
 	}
 }
 
 pub fn topic(name: &str, tier: Tier, jurisdictions: &[[u8; 2]]) -> TopicRecord {
 	let jurisdictions = jurisdictions.to_vec().try_into().unwrap();
-	let policy = Policy { jurisdictions, ..Policy::default() };
-	TopicRecord { name: text(name), tier, class: Class::A, policy }
+	let policy = Policy {
+		jurisdictions,
+		..Policy::default()
+	};
+	TopicRecord {
+		name: text(name),
+		tier,
+		class: Class::A,
+		policy,
+	}
 }
 
 pub fn sign(node: &NodeId, record: &ModelRecord) -> WorkerSignature {
@@ -194,13 +218,24 @@ pub fn genesis(config: pallet_registry::GenesisConfig<Test>) -> sp_io::TestExter
 	let node = |member: AccountId32, node: NodeId, roles: &[NodeRole]| {
 		let worker = worker(&node).public();
 		let status = NodeStatus::Active;
-		(node, MockNode { member, roles: Roles::of(roles), status, worker })
+		(
+			node,
+			MockNode {
+				member,
+				roles: Roles::of(roles),
+				status,
+				worker,
+			},
+		)
 	};
 	Nodes::set(BTreeMap::from([
 		node(member(), producer(), &[NodeRole::Producer]),
 		node(other_member(), validator(), &[NodeRole::Validator]),
 	]));
-	let config = RuntimeGenesisConfig { registry: config, ..Default::default() };
+	let config = RuntimeGenesisConfig {
+		registry: config,
+		..Default::default()
+	};
 	let mut ext = sp_io::TestExternalities::new(config.build_storage().unwrap());
 	ext.register_extension(sp_keystore::KeystoreExt::new(
 		sp_keystore::testing::MemoryKeystore::new(),
@@ -218,8 +253,16 @@ pub fn empty() -> sp_io::TestExternalities {
 /// Runs the test on a chain without models and with two topics, 0 of T1 and 1 of T3 for the US, then checks the state.
 pub fn run(test: impl FnOnce()) {
 	run_with(Default::default(), || {
-		for topic in [topic("code", Tier::T1, &[]), topic("strategy", Tier::T3, &[*b"US"])] {
-			let TopicRecord { name, tier, class, policy } = topic;
+		for topic in [
+			topic("code", Tier::T1, &[]),
+			topic("strategy", Tier::T3, &[*b"US"]),
+		] {
+			let TopicRecord {
+				name,
+				tier,
+				class,
+				policy,
+			} = topic;
 			Registry::register_topic(RuntimeOrigin::root(), name, tier, class, policy).unwrap();
 		}
 		test()

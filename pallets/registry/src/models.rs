@@ -28,7 +28,10 @@ impl<T: Config> Pallet<T> {
 		signature: WorkerSignature,
 	) -> DispatchResult {
 		Self::ensure_active(&node)?;
-		ensure!(T::Membership::is_active(&node, NodeRole::Producer), Error::<T>::NotProducer);
+		ensure!(
+			T::Membership::is_active(&node, NodeRole::Producer),
+			Error::<T>::NotProducer
+		);
 		ensure!(
 			Candidates::<T>::get(&node) < T::MaxCandidates::get(),
 			Error::<T>::TooManyCandidates
@@ -36,11 +39,25 @@ impl<T: Config> Pallet<T> {
 		Self::ensure_registrable(&record)?;
 		let key = T::Membership::worker_key(&node).ok_or(Error::<T>::BadSignature)?;
 		let message = Self::declaration(&node, &record);
-		ensure!(worker::verify(&key, &message, &signature), Error::<T>::BadSignature);
+		ensure!(
+			worker::verify(&key, &message, &signature),
+			Error::<T>::BadSignature
+		);
 
 		let (model, kind) = (record.hash, record.kind);
-		Self::insert_candidate(&node, record, Some(Seal { key, signature }));
-		Self::deposit_event(Event::ModelRegistered { model, kind, producer: node });
+		Self::insert_candidate(
+			&node,
+			record,
+			Some(Seal {
+				key,
+				signature: signature.into_inner(),
+			}),
+		);
+		Self::deposit_event(Event::ModelRegistered {
+			model,
+			kind,
+			producer: node,
+		});
 		Ok(())
 	}
 
@@ -66,8 +83,14 @@ impl<T: Config> Pallet<T> {
 			BadModel::Provenance => Error::<T>::BadProvenance,
 			BadModel::Hash => Error::<T>::BadHash,
 		})?;
-		ensure!(!Models::<T>::contains_key(record.hash), Error::<T>::AlreadyRegistered);
-		ensure!(Models::<T>::count() < T::MaxModels::get(), Error::<T>::TooManyModels);
+		ensure!(
+			!Models::<T>::contains_key(record.hash),
+			Error::<T>::AlreadyRegistered
+		);
+		ensure!(
+			Models::<T>::count() < T::MaxModels::get(),
+			Error::<T>::TooManyModels
+		);
 		if let ModelKind::Adapter { base, topic } = record.kind {
 			let topic = Topics::<T>::get(topic).ok_or(Error::<T>::TopicNotFound)?;
 			let base = Self::live_base(&base)?.record.provenance;
@@ -87,13 +110,24 @@ impl<T: Config> Pallet<T> {
 		}
 		let status = ModelStatus::Candidate;
 		let producer = producer.clone();
-		Models::<T>::insert(record.hash, Model { record, producer, seal, status });
+		Models::<T>::insert(
+			record.hash,
+			Model {
+				record,
+				producer,
+				seal,
+				status,
+			},
+		);
 	}
 
 	pub(crate) fn do_retire_model(who: &NodeId, hash: &H256) -> DispatchResult {
 		let model = Models::<T>::get(hash).ok_or(Error::<T>::ModelNotFound)?;
 		Self::ensure_acts_for(who, &model.producer)?;
-		ensure!(model.status == ModelStatus::Candidate, Error::<T>::NotCandidate);
+		ensure!(
+			model.status == ModelStatus::Candidate,
+			Error::<T>::NotCandidate
+		);
 		Self::write_status(hash, model, ModelStatus::Retired);
 		Ok(())
 	}
@@ -106,15 +140,20 @@ impl<T: Config> Pallet<T> {
 				to != ModelStatus::Retired || BaseUses::<T>::get(hash).champions == 0,
 				Error::<T>::BaseInUse
 			),
-			ModelKind::Adapter { base, topic } if to == ModelStatus::Champion => {
-				Self::crown(&model, topic, Champion { base, adapter: *hash })?
-			},
+			ModelKind::Adapter { base, topic } if to == ModelStatus::Champion => Self::crown(
+				&model,
+				topic,
+				Champion {
+					base,
+					adapter: *hash,
+				},
+			)?,
 			ModelKind::Adapter { base, topic } if model.status == ModelStatus::Champion => {
 				Champions::<T>::mutate(topic, |all| all.retain(|one| one.adapter != *hash));
 				BaseUses::<T>::mutate(base, |uses| {
 					uses.champions = uses.champions.saturating_sub(1)
 				});
-			},
+			}
 			ModelKind::Adapter { .. } => (),
 		}
 		Self::write_status(hash, model, to);
@@ -125,7 +164,10 @@ impl<T: Config> Pallet<T> {
 	fn crown(model: &Model, topic: TopicId, champion: Champion) -> DispatchResult {
 		let record = Topics::<T>::get(topic).ok_or(Error::<T>::TopicNotFound)?;
 		let base = Self::live_base(&champion.base)?;
-		Self::ensure_admitted(&record, &[&base.record.provenance, &model.record.provenance])?;
+		Self::ensure_admitted(
+			&record,
+			&[&base.record.provenance, &model.record.provenance],
+		)?;
 		let mut champions = Champions::<T>::get(topic);
 		match champions.iter_mut().find(|one| one.base == champion.base) {
 			Some(place) => {
@@ -133,13 +175,15 @@ impl<T: Config> Pallet<T> {
 				*place = champion;
 				let former_model = Models::<T>::get(former).ok_or(Error::<T>::ModelNotFound)?;
 				Self::write_status(&former, former_model, ModelStatus::Warm);
-			},
+			}
 			None => {
-				champions.try_push(champion).map_err(|_| Error::<T>::TooManyChampions)?;
+				champions
+					.try_push(champion)
+					.map_err(|_| Error::<T>::TooManyChampions)?;
 				BaseUses::<T>::mutate(champion.base, |uses| {
 					uses.champions = uses.champions.saturating_add(1)
 				});
-			},
+			}
 		}
 		Champions::<T>::insert(topic, champions);
 		Ok(())
@@ -157,7 +201,11 @@ impl<T: Config> Pallet<T> {
 			Candidates::<T>::mutate(&model.producer, |n| *n = n.saturating_add(1));
 		}
 		Models::<T>::insert(hash, model);
-		Self::deposit_event(Event::StatusChanged { model: *hash, from, to });
+		Self::deposit_event(Event::StatusChanged {
+			model: *hash,
+			from,
+			to,
+		});
 	}
 
 	pub(crate) fn do_remove_model(hash: &H256) -> DispatchResult {
@@ -165,11 +213,17 @@ impl<T: Config> Pallet<T> {
 		ensure!(model.status == ModelStatus::Retired, Error::<T>::NotRetired);
 		match model.record.kind {
 			ModelKind::Base => {
-				ensure!(BaseUses::<T>::get(hash).adapters == 0, Error::<T>::BaseHasAdapters)
-			},
+				ensure!(
+					BaseUses::<T>::get(hash).adapters == 0,
+					Error::<T>::BaseHasAdapters
+				)
+			}
 			ModelKind::Adapter { base, .. } => BaseUses::<T>::mutate_exists(base, |uses| {
 				*uses = uses
-					.map(|uses| BaseUse { adapters: uses.adapters.saturating_sub(1), ..uses })
+					.map(|uses| BaseUse {
+						adapters: uses.adapters.saturating_sub(1),
+						..uses
+					})
 					.filter(|uses| uses.adapters > 0)
 			}),
 		}

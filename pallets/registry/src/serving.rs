@@ -6,20 +6,34 @@ use touchstone_primitives::{H256, NodeId};
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn do_serve(node: &NodeId, served: Served) -> DispatchResult {
-		let Served { base, adapter, capacity } = served;
+		let Served {
+			base,
+			adapter,
+			capacity,
+		} = served;
 		ensure!(
 			capacity > 0 && capacity <= T::MaxCapacity::get(),
 			Error::<T>::BadCapacity
 		);
 		Self::ensure_servable(&base, adapter.as_ref())?;
 		Serving::<T>::try_mutate(node, |all| {
-			match all.iter_mut().find(|one| one.base == base && one.adapter == adapter) {
+			match all
+				.iter_mut()
+				.find(|one| one.base == base && one.adapter == adapter)
+			{
 				Some(one) => one.capacity = capacity,
-				None => all.try_push(served).map_err(|_| Error::<T>::TooManyServed)?,
+				None => all
+					.try_push(served)
+					.map_err(|_| Error::<T>::TooManyServed)?,
 			}
 			Ok::<_, Error<T>>(())
 		})?;
-		Self::deposit_event(Event::ServingDeclared { node: node.clone(), base, adapter, capacity });
+		Self::deposit_event(Event::ServingDeclared {
+			node: node.clone(),
+			base,
+			adapter,
+			capacity,
+		});
 		Ok(())
 	}
 
@@ -37,7 +51,11 @@ impl<T: Config> Pallet<T> {
 		} else {
 			Serving::<T>::insert(&node, all);
 		}
-		Self::deposit_event(Event::ServingStopped { node, base, adapter });
+		Self::deposit_event(Event::ServingStopped {
+			node,
+			base,
+			adapter,
+		});
 		Ok(())
 	}
 }

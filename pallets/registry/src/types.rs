@@ -2,12 +2,13 @@
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
+use sp_core::sr25519;
 use touchstone_primitives::{
 	H256, NodeId,
 	apis::ModelStatus,
 	model::ModelRecord,
 	provenance::{Class, Policy, Text, Tier},
-	worker::{WorkerId, WorkerSignature},
+	worker::WorkerId,
 };
 
 /// A topic: what it is called, how sensitive it is, how its answers are verified, which models it admits.
@@ -59,7 +60,7 @@ pub struct Seal {
 	/// Worker key of the producer at registration.
 	pub key: WorkerId,
 	/// Its signature.
-	pub signature: WorkerSignature,
+	pub signature: sr25519::Signature,
 }
 
 /// The champion of a topic on one base.

@@ -1,9 +1,9 @@
 //! Accounts, fees, scheduling.
 
 use crate::{
-	AccountId, Balance, Balances, Block, BlockNumber, MILLI, Nonce, OriginCaller,
+	AccountId, Balance, Balances, Block, BlockNumber, MILLI, Nonce, OriginCaller, PalletInfo,
 	Preimage, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
-	RuntimeOrigin, SLOT_DURATION, SS58_PREFIX, UNIT, VERSION,
+	RuntimeOrigin, RuntimeTask, SLOT_DURATION, SS58_PREFIX, UNIT, VERSION,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{

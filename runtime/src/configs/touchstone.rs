@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{
 	AccountId, Balance, Balances, BlockNumber, Consortium, Council, DAYS, Preimage, Runtime,
-	RuntimeCall, RuntimeEvent, RuntimeHoldReason, RuntimeOrigin, RuntimeParameters, Scheduler,
+	RuntimeCall, RuntimeEvent, RuntimeHoldReason, Scheduler,
 	Timestamp, TxExtension, UNIT, UncheckedExtrinsic,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use frame_support::{
 	dynamic_params::{dynamic_pallet_params, dynamic_params},
-	traits::{ConstU32, EnsureOriginWithArg},
+	traits::ConstU32,
 };
 use frame_system::{EnsureRoot, offchain};
 use sp_runtime::{
@@ -85,30 +85,12 @@ impl Default for RuntimeParameters {
 	}
 }
 
-/// Parameters change through Root, which only the constitution gives.
-pub struct ConstitutionOnly;
-impl EnsureOriginWithArg<RuntimeOrigin, crate::RuntimeParametersKey> for ConstitutionOnly {
-	type Success = ();
-
-	fn try_origin(
-		origin: RuntimeOrigin,
-		_key: &crate::RuntimeParametersKey,
-	) -> Result<(), RuntimeOrigin> {
-		use frame_support::traits::EnsureOrigin;
-		EnsureRoot::<AccountId>::try_origin(origin)
-	}
-
-	#[cfg(feature = "runtime-benchmarks")]
-	fn try_successful_origin(_key: &crate::RuntimeParametersKey) -> Result<RuntimeOrigin, ()> {
-		Ok(RuntimeOrigin::root())
-	}
-}
-
 impl pallet_parameters::Config for Runtime {
-	type AdminOrigin = ConstitutionOnly;
+	// Root, which only the constitution gives.
+	type AdminOrigin = EnsureRoot<AccountId>;
 	type RuntimeEvent = RuntimeEvent;
 	type RuntimeParameters = RuntimeParameters;
-	type WeightInfo = pallet_parameters::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = ();
 }
 
 /// Who voted for the motion that is being executed. A motion is removed only after its call ran, so votes are visible then.

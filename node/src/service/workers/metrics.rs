@@ -63,7 +63,9 @@ impl Metrics {
 			let load = answerer.load();
 			self.active.set(load.active.into());
 			self.queued.set(load.queued.into());
-			self.unanchored.set(answerer.mailbox_depth());
+			if let Ok(depth) = answerer.mailbox_depth() {
+				self.unanchored.set(depth);
+			}
 			raise(&self.anchor_tasks, anchors.published.load(Ordering::Relaxed));
 			raise(&self.anchor_errors, anchors.errors.load(Ordering::Relaxed));
 			raise(&self.streams, anchors.opened_streams.load(Ordering::Relaxed));

@@ -19,7 +19,10 @@ fn update(topic: u32, tier: Tier, policy: Policy) -> frame_support::dispatch::Di
 }
 
 fn only(jurisdiction: &[u8; 2]) -> Policy {
-	Policy { jurisdictions: vec![*jurisdiction].try_into().unwrap(), ..Policy::default() }
+	Policy {
+		jurisdictions: vec![*jurisdiction].try_into().unwrap(),
+		..Policy::default()
+	}
 }
 
 #[test]
@@ -50,7 +53,10 @@ fn a_t3_topic_without_policy_admits_nothing() {
 	run(|| {
 		assert_ok!(register(base(1)));
 		assert_ok!(update(STRATEGY, Tier::T3, Policy::default()));
-		assert_noop!(register(adapter(2, hash(1), STRATEGY)), Error::<Test>::PolicyMissing);
+		assert_noop!(
+			register(adapter(2, hash(1), STRATEGY)),
+			Error::<Test>::PolicyMissing
+		);
 		assert!(!Registry::eligible(STRATEGY, &hash(1), None));
 	})
 }
@@ -59,9 +65,19 @@ fn a_t3_topic_without_policy_admits_nothing() {
 fn a_denied_lineage_is_refused_in_every_tier() {
 	run(|| {
 		let denied_lineages = vec![text("olmo")].try_into().unwrap();
-		assert_ok!(update(OPEN, Tier::T1, Policy { denied_lineages, ..Policy::default() }));
+		assert_ok!(update(
+			OPEN,
+			Tier::T1,
+			Policy {
+				denied_lineages,
+				..Policy::default()
+			}
+		));
 		assert_ok!(register(base(1)));
-		assert_noop!(register(adapter(2, hash(1), OPEN)), Error::<Test>::LineageNotAdmitted);
+		assert_noop!(
+			register(adapter(2, hash(1), OPEN)),
+			Error::<Test>::LineageNotAdmitted
+		);
 	})
 }
 
@@ -70,8 +86,15 @@ fn a_change_that_the_champion_would_not_pass_is_refused() {
 	run(|| {
 		assert_ok!(register(base(1)));
 		assert_ok!(register(adapter(2, hash(1), OPEN)));
-		assert_ok!(Registry::set_status(RuntimeOrigin::root(), hash(2), Champion));
-		assert_noop!(update(OPEN, Tier::T3, only(b"FR")), Error::<Test>::ChampionNotAdmitted);
+		assert_ok!(Registry::set_status(
+			RuntimeOrigin::root(),
+			hash(2),
+			Champion
+		));
+		assert_noop!(
+			update(OPEN, Tier::T3, only(b"FR")),
+			Error::<Test>::ChampionNotAdmitted
+		);
 		assert_noop!(
 			update(OPEN, Tier::T3, Policy::default()),
 			Error::<Test>::ChampionNotAdmitted
@@ -99,7 +122,10 @@ fn eligible_judges_bases_adapters_and_their_topic() {
 		};
 		assert_eq!(check(STRATEGY, 1, None), Ok(()));
 		assert_eq!(check(STRATEGY, 1, Some(3)), Ok(()));
-		assert_eq!(check(STRATEGY, 2, None), Err(Error::JurisdictionNotAdmitted));
+		assert_eq!(
+			check(STRATEGY, 2, None),
+			Err(Error::JurisdictionNotAdmitted)
+		);
 		assert_eq!(check(OPEN, 2, None), Ok(()));
 		assert_eq!(check(OPEN, 1, Some(3)), Err(Error::WrongTopic));
 		assert_eq!(check(STRATEGY, 2, Some(3)), Err(Error::WrongBase));

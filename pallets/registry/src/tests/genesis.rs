@@ -3,7 +3,10 @@ use touchstone_primitives::{apis::ModelStatus::*, provenance::Tier};
 
 fn config() -> GenesisConfig<Test> {
 	GenesisConfig {
-		topics: vec![topic("code", Tier::T1, &[]), topic("strategy", Tier::T3, &[*b"US"])],
+		topics: vec![
+			topic("code", Tier::T1, &[]),
+			topic("strategy", Tier::T3, &[*b"US"]),
+		],
 		models: vec![
 			(producer(), base(1), Champion),
 			(producer(), adapter(2, hash(1), 1), Champion),
@@ -28,7 +31,9 @@ fn the_chain_starts_with_topics_models_and_servers() {
 #[test]
 fn a_genesis_configuration_survives_json() {
 	let json = serde_json::to_string(&config()).unwrap();
-	run_with(serde_json::from_str(&json).unwrap(), || assert_eq!(Registry::models().len(), 3))
+	run_with(serde_json::from_str(&json).unwrap(), || {
+		assert_eq!(Registry::models().len(), 3)
+	})
 }
 
 #[test]

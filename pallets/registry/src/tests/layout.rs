@@ -15,27 +15,69 @@ fn hex(value: impl Encode) -> String {
 
 #[test]
 fn stored_values_have_their_layout() {
-	let record = "PIN";
-	assert_eq!(hex(topic("code", Tier::T3, &[*b"US"])), "10636f64650200045553".to_owned() + "0000");
+	let record = [
+		&"02".repeat(32),
+		"1c61646170746572",
+		"0a00000000000000",
+		"01",
+		"01",
+		&"01".repeat(32),
+		"05000000",
+		"284170616368652d322e30",
+		"01",
+		&"c8".repeat(32),
+		"106f6c6d6f",
+		"040c776562",
+		"146c6c616d61",
+		"20736f6d65626f6479",
+		"5553",
+		"14716c6f7261",
+		"00",
+	]
+	.concat();
 	assert_eq!(
-		hex(Champion { base: hash(1), adapter: hash(2) }),
+		hex(topic("code", Tier::T3, &[*b"US"])),
+		"10636f64650200045553".to_owned() + "0000"
+	);
+	assert_eq!(
+		hex(Champion {
+			base: hash(1),
+			adapter: hash(2)
+		}),
 		"01".repeat(32) + &"02".repeat(32)
 	);
-	assert_eq!(hex(BaseUse { adapters: 1, champions: 2 }), "0100000002000000");
 	assert_eq!(
-		hex(Served { base: hash(1), adapter: Some(hash(2)), capacity: 3 }),
+		hex(BaseUse {
+			adapters: 1,
+			champions: 2
+		}),
+		"0100000002000000"
+	);
+	assert_eq!(
+		hex(Served {
+			base: hash(1),
+			adapter: Some(hash(2)),
+			capacity: 3
+		}),
 		"01".repeat(32) + "01" + &"02".repeat(32) + "03000000"
 	);
 	let signature = worker(&producer()).sign(b"");
-	let seal = Seal { key: worker(&producer()).public(), signature: signature.clone() };
+	let seal = Seal {
+		key: worker(&producer()).public(),
+		signature: signature.clone().into_inner(),
+	};
 	let sealed = Model {
 		record: adapter(2, hash(1), 5),
 		producer: producer(),
 		seal: Some(seal.clone()),
 		status: ModelStatus::Warm,
 	};
-	let expected =
-		format!("{record}{}01{}{}02", "0b".repeat(32), hex(&seal.key), hex(&signature));
+	let expected = format!(
+		"{record}{}01{}{}02",
+		"0b".repeat(32),
+		hex(&seal.key),
+		hex(&signature)
+	);
 	assert_eq!(hex(&sealed), expected);
 	assert!(Model::max_encoded_len() < 1_500);
 }

@@ -1,5 +1,6 @@
 use crate::{
-	BaseUses, Candidates, Champions, Error, Event, Models, mock::*,
+	BaseUses, Candidates, Champions, Error, Event, Models,
+	mock::*,
 	types::{BaseUse, Champion},
 };
 use frame_support::{assert_noop, assert_ok};
@@ -10,7 +11,7 @@ use touchstone_primitives::{
 	apis::ModelStatus::{self, *},
 	consortium::NodeStatus,
 	model::{ModelKind, ModelRecord, declaration},
-	worker,
+	worker::{self, WorkerSignature},
 };
 
 fn set(n: u8, status: ModelStatus) -> frame_support::dispatch::DispatchResult {
@@ -31,13 +32,24 @@ fn a_producer_registers_an_adapter_and_the_council_makes_it_champion() {
 		assert_eq!(status(2), Candidate);
 
 		// The governing origin makes the adapter champion.
-		assert_ok!(Registry::set_status(RuntimeOrigin::root(), hash(2), Champion));
-		let champion = Champion { base: hash(1), adapter: hash(2) };
+		assert_ok!(Registry::set_status(
+			RuntimeOrigin::root(),
+			hash(2),
+			Champion
+		));
+		let champion = Champion {
+			base: hash(1),
+			adapter: hash(2),
+		};
 		assert_eq!(Champions::<Test>::get(0).into_inner(), [champion]);
 
 		// A better adapter replaces it; the former champion stays warm.
 		assert_ok!(register(adapter(3, hash(1), 0)));
-		assert_ok!(Registry::set_status(RuntimeOrigin::root(), hash(3), Champion));
+		assert_ok!(Registry::set_status(
+			RuntimeOrigin::root(),
+			hash(3),
+			Champion
+		));
 		assert_eq!((status(2), status(3)), (Warm, Champion));
 	})
 }
@@ -47,13 +59,18 @@ fn the_seal_of_a_model_can_be_checked_by_anybody() {
 	run(|| {
 		assert_ok!(register(base(1)));
 		let kind = ModelKind::Base;
-		let event = Event::ModelRegistered { model: hash(1), kind, producer: producer() };
+		let event = Event::ModelRegistered {
+			model: hash(1),
+			kind,
+			producer: producer(),
+		};
 		assert_eq!(last_event(), event);
 		let model = Models::<Test>::get(hash(1)).unwrap();
 		let seal = model.seal.unwrap();
 		let genesis = System::block_hash(0);
 		let message = declaration(&genesis, &model.producer, &model.record);
-		assert!(worker::verify(&seal.key, &message, &seal.signature));
+		let signature = WorkerSignature::try_from(&seal.signature.0[..]).unwrap();
+		assert!(worker::verify(&seal.key, &message, &signature));
 	})
 }
 
@@ -82,7 +99,11 @@ fn only_active_producers_register() {
 			Registry::register_model(origin, validator(), Box::new(base(1)), signature.clone()),
 			Error::<Test>::NotProducer
 		);
-		for status in [NodeStatus::Registered, NodeStatus::Suspended, NodeStatus::Leaving] {
+		for status in [
+			NodeStatus::Registered,
+			NodeStatus::Suspended,
+			NodeStatus::Leaving,
+		] {
 			change_nodes(|nodes| nodes.get_mut(&producer()).unwrap().status = status);
 			assert_noop!(register(base(1)), Error::<Test>::NodeNotActive);
 		}
@@ -106,13 +127,13 @@ fn a_signature_by_another_key_or_over_another_record_is_refused() {
 		let other_record = sign(&producer(), &ModelRecord { size: 7, ..base(1) });
 		assert_noop!(submit(base(1), other_record), Error::<Test>::BadSignature);
 		let other_chain = declaration(&H256::zero(), &producer(), &base(1));
-		let other_chain = worker(&producer()).sign(other_chain.as_bytes());
+		let other_chain = crate::mock::worker(&producer()).sign(other_chain.as_bytes());
 		assert_noop!(submit(base(1), other_chain), Error::<Test>::BadSignature);
 
 		// After a rotation the old key does not count any more.
 		let old = sign(&producer(), &base(1));
 		change_nodes(|nodes| {
-			nodes.get_mut(&producer()).unwrap().worker = worker(&stranger()).public()
+			nodes.get_mut(&producer()).unwrap().worker = crate::mock::worker(&stranger()).public()
 		});
 		assert_noop!(submit(base(1), old), Error::<Test>::BadSignature);
 	})
@@ -126,7 +147,10 @@ fn malformed_records_are_refused() {
 			(|r| r.licence = text("MIT; or so"), Error::BadLicence),
 			(|r| r.size = 0, Error::BadSize),
 			(|r| r.hash = H256::zero(), Error::BadHash),
-			(|r| r.provenance.data_sources = Default::default(), Error::BadProvenance),
+			(
+				|r| r.provenance.data_sources = Default::default(),
+				Error::BadProvenance,
+			),
 		];
 		for (change, error) in cases {
 			let mut record = base(1);
@@ -141,20 +165,32 @@ fn a_file_is_registered_once() {
 	run(|| {
 		assert_ok!(register(base(1)));
 		assert_noop!(register(base(1)), Error::<Test>::AlreadyRegistered);
-		assert_noop!(register(adapter(1, hash(9), 0)), Error::<Test>::AlreadyRegistered);
+		assert_noop!(
+			register(adapter(1, hash(9), 0)),
+			Error::<Test>::AlreadyRegistered
+		);
 	})
 }
 
 #[test]
 fn an_adapter_needs_a_live_base_and_a_topic() {
 	run(|| {
-		assert_noop!(register(adapter(2, hash(1), 0)), Error::<Test>::ModelNotFound);
+		assert_noop!(
+			register(adapter(2, hash(1), 0)),
+			Error::<Test>::ModelNotFound
+		);
 		assert_ok!(register(base(1)));
-		assert_noop!(register(adapter(2, hash(1), 7)), Error::<Test>::TopicNotFound);
+		assert_noop!(
+			register(adapter(2, hash(1), 7)),
+			Error::<Test>::TopicNotFound
+		);
 		assert_ok!(register(adapter(2, hash(1), 0)));
 		assert_noop!(register(adapter(3, hash(2), 0)), Error::<Test>::NotBase);
 		assert_ok!(set(1, Retired));
-		assert_noop!(register(adapter(3, hash(1), 0)), Error::<Test>::ModelRetired);
+		assert_noop!(
+			register(adapter(3, hash(1), 0)),
+			Error::<Test>::ModelRetired
+		);
 	})
 }
 
@@ -196,7 +232,11 @@ fn a_producer_retires_its_own_candidates_only() {
 		assert_ok!(retire(producer(), 1));
 		assert_eq!(
 			last_event(),
-			Event::StatusChanged { model: hash(1), from: Candidate, to: Retired }
+			Event::StatusChanged {
+				model: hash(1),
+				from: Candidate,
+				to: Retired
+			}
 		);
 		assert_ok!(retire(member(), 2));
 		assert_noop!(retire(producer(), 1), Error::<Test>::NotCandidate);
@@ -211,7 +251,10 @@ fn statuses_are_set_by_the_governing_origin_alone() {
 	run(|| {
 		assert_ok!(register(base(1)));
 		let by_producer = RuntimeOrigin::signed(producer());
-		assert_noop!(Registry::set_status(by_producer.clone(), hash(1), Champion), BadOrigin);
+		assert_noop!(
+			Registry::set_status(by_producer.clone(), hash(1), Champion),
+			BadOrigin
+		);
 		assert_noop!(Registry::remove_model(by_producer, hash(1)), BadOrigin);
 		assert_noop!(set(9, Champion), Error::<Test>::ModelNotFound);
 		assert_noop!(set(1, Candidate), Error::<Test>::SameStatus);
@@ -234,8 +277,20 @@ fn a_topic_has_one_champion_per_base() {
 		assert_noop!(set(13, Champion), Error::<Test>::TooManyChampions);
 		assert_ok!(set(11, Warm));
 		assert_ok!(set(13, Champion));
-		assert_eq!(BaseUses::<Test>::get(hash(1)), BaseUse { adapters: 1, champions: 0 });
-		assert_eq!(BaseUses::<Test>::get(hash(3)), BaseUse { adapters: 1, champions: 1 });
+		assert_eq!(
+			BaseUses::<Test>::get(hash(1)),
+			BaseUse {
+				adapters: 1,
+				champions: 0
+			}
+		);
+		assert_eq!(
+			BaseUses::<Test>::get(hash(3)),
+			BaseUse {
+				adapters: 1,
+				champions: 1
+			}
+		);
 	})
 }
 
@@ -290,7 +345,10 @@ fn the_api_shows_bases_and_adapters() {
 		assert_eq!((models[0].base, models[0].topic), (None, None));
 		assert_eq!((models[1].base, models[1].topic), (Some(hash(1)), Some(1)));
 		assert_eq!(models[1].producer, producer());
-		let names: Vec<_> = Registry::topics().into_iter().map(|topic| topic.name).collect();
+		let names: Vec<_> = Registry::topics()
+			.into_iter()
+			.map(|topic| topic.name)
+			.collect();
 		assert_eq!(names, [b"code".to_vec(), b"strategy".to_vec()]);
 	})
 }

@@ -35,9 +35,19 @@ fn a_node_or_its_member_declares_what_the_node_serves() {
 		let (base, adapter) = (hash(1), Some(hash(2)));
 		assert_eq!(
 			last_event(),
-			Event::ServingDeclared { node: validator(), base, adapter, capacity: 2 }
+			Event::ServingDeclared {
+				node: validator(),
+				base,
+				adapter,
+				capacity: 2
+			}
 		);
-		let info = |adapter, capacity| ServingInfo { node: validator(), base, adapter, capacity };
+		let info = |adapter, capacity| ServingInfo {
+			node: validator(),
+			base,
+			adapter,
+			capacity,
+		};
 		assert_eq!(Registry::serving(), [info(None, 4), info(adapter, 2)]);
 
 		// Declaring it again changes the capacity.
@@ -65,7 +75,10 @@ fn an_adapter_is_served_on_its_own_base() {
 		assert_noop!(serve(validator(), 2, None, 1), Error::<Test>::NotBase);
 		assert_noop!(serve(validator(), 1, Some(3), 1), Error::<Test>::NotAdapter);
 		assert_noop!(serve(validator(), 9, None, 1), Error::<Test>::ModelNotFound);
-		assert_noop!(serve(validator(), 1, Some(9), 1), Error::<Test>::ModelNotFound);
+		assert_noop!(
+			serve(validator(), 1, Some(9), 1),
+			Error::<Test>::ModelNotFound
+		);
 	})
 }
 
@@ -74,10 +87,21 @@ fn retired_models_are_not_served() {
 	with_models(|| {
 		assert_ok!(serve(validator(), 1, None, 1));
 		assert_ok!(serve(validator(), 1, Some(2), 1));
-		assert_ok!(Registry::set_status(RuntimeOrigin::root(), hash(2), Retired));
-		assert_noop!(serve(validator(), 1, Some(2), 1), Error::<Test>::ModelRetired);
+		assert_ok!(Registry::set_status(
+			RuntimeOrigin::root(),
+			hash(2),
+			Retired
+		));
+		assert_noop!(
+			serve(validator(), 1, Some(2), 1),
+			Error::<Test>::ModelRetired
+		);
 		assert_eq!(Registry::serving().len(), 1);
-		assert_ok!(Registry::set_status(RuntimeOrigin::root(), hash(1), Retired));
+		assert_ok!(Registry::set_status(
+			RuntimeOrigin::root(),
+			hash(1),
+			Retired
+		));
 		assert_noop!(serve(validator(), 1, None, 1), Error::<Test>::ModelRetired);
 		assert_eq!(Registry::serving(), []);
 	})
@@ -88,9 +112,18 @@ fn a_model_that_its_topic_does_not_admit_any_more_is_not_served() {
 	with_models(|| {
 		assert_ok!(serve(validator(), 1, Some(2), 1));
 		let policy = Policy::default();
-		assert_ok!(Registry::update_topic(RuntimeOrigin::root(), 0, Tier::T3, Class::A, policy));
+		assert_ok!(Registry::update_topic(
+			RuntimeOrigin::root(),
+			0,
+			Tier::T3,
+			Class::A,
+			policy
+		));
 		assert_eq!(Registry::serving(), []);
-		assert_noop!(serve(validator(), 1, Some(2), 2), Error::<Test>::PolicyMissing);
+		assert_noop!(
+			serve(validator(), 1, Some(2), 2),
+			Error::<Test>::PolicyMissing
+		);
 	})
 }
 
@@ -100,7 +133,11 @@ fn capacity_and_number_are_bounded() {
 		for bad in [0, 101] {
 			assert_noop!(serve(validator(), 1, None, bad), Error::<Test>::BadCapacity);
 		}
-		assert_ok!(Registry::set_status(RuntimeOrigin::root(), hash(1), Champion));
+		assert_ok!(Registry::set_status(
+			RuntimeOrigin::root(),
+			hash(1),
+			Champion
+		));
 		assert_ok!(register(base(4)));
 		assert_ok!(serve(validator(), 1, None, 100));
 		assert_ok!(serve(validator(), 1, Some(2), 1));
@@ -120,7 +157,14 @@ fn what_is_not_served_cannot_be_stopped() {
 		assert_noop!(stop(member(), 1, Some(2)), Error::<Test>::NotYourNode);
 		assert_ok!(stop(other_member(), 1, Some(2)));
 		let (base, adapter) = (hash(1), Some(hash(2)));
-		assert_eq!(last_event(), Event::ServingStopped { node: validator(), base, adapter });
+		assert_eq!(
+			last_event(),
+			Event::ServingStopped {
+				node: validator(),
+				base,
+				adapter
+			}
+		);
 		assert_eq!(Serving::<Test>::iter().count(), 0);
 	})
 }

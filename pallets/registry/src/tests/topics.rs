@@ -4,7 +4,13 @@ use sp_runtime::DispatchError::BadOrigin;
 use touchstone_primitives::provenance::{Class, Policy, Tier};
 
 fn register(name: &str, policy: Policy) -> frame_support::dispatch::DispatchResult {
-	Registry::register_topic(RuntimeOrigin::root(), text(name), Tier::T2, Class::C, policy)
+	Registry::register_topic(
+		RuntimeOrigin::root(),
+		text(name),
+		Tier::T2,
+		Class::C,
+		policy,
+	)
 }
 
 #[test]
@@ -37,7 +43,10 @@ fn a_topic_is_registered_by_the_governing_origin_alone() {
 #[test]
 fn names_are_unique_and_readable() {
 	run(|| {
-		assert_noop!(register("code", Policy::default()), Error::<Test>::NameTaken);
+		assert_noop!(
+			register("code", Policy::default()),
+			Error::<Test>::NameTaken
+		);
 		for bad in ["", " code", "co\nde"] {
 			assert_noop!(register(bad, Policy::default()), Error::<Test>::BadName);
 		}
@@ -51,8 +60,10 @@ fn policies_are_well_formed() {
 			jurisdictions: vec![*b"us"].try_into().unwrap(),
 			..Policy::default()
 		};
-		let lineages =
-			Policy { denied_lineages: vec![text("")].try_into().unwrap(), ..Policy::default() };
+		let lineages = Policy {
+			denied_lineages: vec![text("")].try_into().unwrap(),
+			..Policy::default()
+		};
 		for bad in [jurisdictions, lineages] {
 			assert_noop!(register("drafts", bad.clone()), Error::<Test>::BadPolicy);
 			assert_noop!(
@@ -67,7 +78,10 @@ fn policies_are_well_formed() {
 fn topics_are_bounded() {
 	run(|| {
 		assert_ok!(register("drafts", Policy::default()));
-		assert_noop!(register("more", Policy::default()), Error::<Test>::TooManyTopics);
+		assert_noop!(
+			register("more", Policy::default()),
+			Error::<Test>::TooManyTopics
+		);
 	})
 }
 
@@ -82,17 +96,23 @@ fn an_update_keeps_the_name() {
 			Class::B,
 			policy.clone()
 		));
-		assert_eq!(last_event(), Event::TopicUpdated { topic: 0, tier, class: Class::B });
-		let expected = TopicRecord { name: text("code"), tier, class: Class::B, policy };
+		assert_eq!(
+			last_event(),
+			Event::TopicUpdated {
+				topic: 0,
+				tier,
+				class: Class::B
+			}
+		);
+		let expected = TopicRecord {
+			name: text("code"),
+			tier,
+			class: Class::B,
+			policy,
+		};
 		assert_eq!(Topics::<Test>::get(0), Some(expected));
 		assert_noop!(
-			Registry::update_topic(
-				RuntimeOrigin::root(),
-				7,
-				tier,
-				Class::B,
-				Policy::default()
-			),
+			Registry::update_topic(RuntimeOrigin::root(), 7, tier, Class::B, Policy::default()),
 			Error::<Test>::TopicNotFound
 		);
 	})

@@ -1,0 +1,5 @@
+mod anchoring;
+mod attacks;
+mod hook;
+mod layout;
+mod retention;
