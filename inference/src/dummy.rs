@@ -46,7 +46,11 @@ impl DummyEngine {
 			sampler: "dummy/1".into(),
 			context: 4096,
 		};
-		Self { manifest, slots: Slots::new(8, 64), delay: Duration::ZERO }
+		Self {
+			manifest,
+			slots: Slots::new(8, 64),
+			delay: Duration::ZERO,
+		}
 	}
 
 	/// The same engine, which takes this long for every token.
@@ -78,7 +82,10 @@ impl DummyEngine {
 /// A number that follows from the inputs, to choose words with.
 fn draw(key: &[u8; 32], prompt: &[u32], position: usize) -> usize {
 	let bytes: Vec<u8> = prompt.iter().flat_map(|t| t.to_le_bytes()).collect();
-	let hash = tagged_hash("touchstone/dummy/1", &[key, &bytes, &position.to_le_bytes()]);
+	let hash = tagged_hash(
+		"touchstone/dummy/1",
+		&[key, &bytes, &position.to_le_bytes()],
+	);
 	usize::from(hash.as_bytes()[0])
 }
 
@@ -117,7 +124,11 @@ impl Engine for DummyEngine {
 		let arrived = Instant::now();
 		let _slot = self.slots.acquire()?;
 		let started = Instant::now();
-		let key = if job.temperature_milli == 0 { &[0; 32] } else { &job.sampler_key };
+		let key = if job.temperature_milli == 0 {
+			&[0; 32]
+		} else {
+			&job.sampler_key
+		};
 		let length = 8 + draw(key, &prompt, usize::MAX) % 32;
 		let mut scanner = StopScanner::new(&job.stop);
 		let mut token_ids = Vec::new();
@@ -126,7 +137,11 @@ impl Engine for DummyEngine {
 		while token_ids.len() < job.max_tokens as usize {
 			std::thread::sleep(self.delay);
 			let end = token_ids.len() == length;
-			let id = if end { END } else { (draw(key, &prompt, token_ids.len()) % 16) as u32 };
+			let id = if end {
+				END
+			} else {
+				(draw(key, &prompt, token_ids.len()) % 16) as u32
+			};
 			token_ids.push(id);
 			let (shown, stopped) = match WORDS.get(id as usize) {
 				Some(word) => scanner.push(word),
@@ -138,7 +153,11 @@ impl Engine for DummyEngine {
 				false => shown,
 			};
 			text += &shown;
-			let piece = Piece { text: shown, token_ids: vec![id], logprobs: vec![-1.0] };
+			let piece = Piece {
+				text: shown,
+				token_ids: vec![id],
+				logprobs: vec![-1.0],
+			};
 			let asked_to_stop = sink(piece).is_break();
 			if stopped {
 				finish = Finish::Stop;
@@ -169,7 +188,9 @@ impl Engine for DummyEngine {
 			.token_ids
 			.iter()
 			.map(|&id| ScoredPosition {
-				top: (0..count).map(|n| ((id + n) % (END + 1), -1.0 - n as f32)).collect(),
+				top: (0..count)
+					.map(|n| ((id + n) % (END + 1), -1.0 - n as f32))
+					.collect(),
 				logprob: -1.0,
 			})
 			.collect())
@@ -178,7 +199,11 @@ impl Engine for DummyEngine {
 	fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EngineError> {
 		let vector = |text: &&str| {
 			let hash = tagged_hash("touchstone/dummy/embed", &[text.as_bytes()]);
-			let raw: Vec<f32> = hash.as_bytes().iter().map(|b| f32::from(*b) - 127.5).collect();
+			let raw: Vec<f32> = hash
+				.as_bytes()
+				.iter()
+				.map(|b| f32::from(*b) - 127.5)
+				.collect();
 			let length = raw.iter().map(|x| x * x).sum::<f32>().sqrt();
 			raw.iter().map(|x| x / length).collect()
 		};
@@ -199,7 +224,10 @@ mod tests {
 	fn job(content: &str) -> Job {
 		Job {
 			model: None,
-			messages: vec![Message { role: Role::User, content: content.into() }],
+			messages: vec![Message {
+				role: Role::User,
+				content: content.into(),
+			}],
 			max_tokens: 64,
 			temperature_milli: 700,
 			top_k: 8,
@@ -224,7 +252,10 @@ mod tests {
 		assert_eq!(a.text, streamed);
 		assert_eq!(a.finish, Finish::Stop);
 		assert_eq!(a.token_ids, run(&engine, &job("what is gold")).0.token_ids);
-		let other = Job { sampler_key: [2; 32], ..job("what is gold") };
+		let other = Job {
+			sampler_key: [2; 32],
+			..job("what is gold")
+		};
 		assert_ne!(a.token_ids, run(&engine, &other).0.token_ids);
 	}
 
@@ -232,30 +263,57 @@ mod tests {
 	fn limits_stop_texts_and_cancellation_end_an_answer() {
 		let engine = DummyEngine::new();
 		let (whole, _) = run(&engine, &job("what is gold"));
-		let (short, _) = run(&engine, &Job { max_tokens: 3, ..job("what is gold") });
+		let (short, _) = run(
+			&engine,
+			&Job {
+				max_tokens: 3,
+				..job("what is gold")
+			},
+		);
 		assert_eq!((short.finish, short.token_ids.len()), (Finish::Length, 3));
 
 		let stop = WORDS[whole.token_ids[2] as usize].to_string();
-		let (stopped, streamed) = run(&engine, &Job { stop: vec![stop.clone()], ..job("what is gold") });
+		let (stopped, streamed) = run(
+			&engine,
+			&Job {
+				stop: vec![stop.clone()],
+				..job("what is gold")
+			},
+		);
 		assert_eq!(stopped.finish, Finish::Stop);
 		assert_eq!(stopped.text, streamed);
 		assert!(!stopped.text.contains(&stop) && whole.text.starts_with(&stopped.text));
 
-		let cancelled =
-			engine.generate(&job("what is gold"), &mut |_| ControlFlow::Break(())).unwrap();
-		assert_eq!((cancelled.finish, cancelled.token_ids.len()), (Finish::Cancelled, 1));
+		let cancelled = engine
+			.generate(&job("what is gold"), &mut |_| ControlFlow::Break(()))
+			.unwrap();
+		assert_eq!(
+			(cancelled.finish, cancelled.token_ids.len()),
+			(Finish::Cancelled, 1)
+		);
 		assert_eq!(engine.load(), Load::default());
 	}
 
 	#[test]
 	fn context_and_model_name_are_checked() {
 		let engine = DummyEngine::new().context(66);
-		assert!(engine.generate(&job("two words"), &mut |_| ControlFlow::Continue(())).is_ok());
+		assert!(
+			engine
+				.generate(&job("two words"), &mut |_| ControlFlow::Continue(()))
+				.is_ok()
+		);
 		assert_eq!(
 			engine.generate(&job("now three words"), &mut |_| ControlFlow::Continue(())),
-			Err(EngineError::ContextExceeded { prompt: 3, max_tokens: 64, context: 66 })
+			Err(EngineError::ContextExceeded {
+				prompt: 3,
+				max_tokens: 64,
+				context: 66
+			})
 		);
-		let unknown = Job { model: Some("gpt".into()), ..job("x") };
+		let unknown = Job {
+			model: Some("gpt".into()),
+			..job("x")
+		};
 		assert_eq!(
 			engine.generate(&unknown, &mut |_| ControlFlow::Continue(())),
 			Err(EngineError::UnknownModel("gpt".into()))
@@ -278,14 +336,27 @@ mod tests {
 			}
 		});
 		is_running.recv().unwrap();
-		assert_eq!(engine.load(), Load { active: 1, queued: 0 });
+		assert_eq!(
+			engine.load(),
+			Load {
+				active: 1,
+				queued: 0
+			}
+		);
 		assert_eq!(
 			engine.generate(&job("y"), &mut |_| ControlFlow::Continue(())),
-			Err(EngineError::Busy { active: 1, queued: 0 })
+			Err(EngineError::Busy {
+				active: 1,
+				queued: 0
+			})
 		);
 		release.send(()).unwrap();
 		worker.join().unwrap().unwrap();
-		assert!(engine.generate(&job("y"), &mut |_| ControlFlow::Continue(())).is_ok());
+		assert!(
+			engine
+				.generate(&job("y"), &mut |_| ControlFlow::Continue(()))
+				.is_ok()
+		);
 	}
 
 	#[test]

@@ -123,7 +123,10 @@ impl Hashing {
 		if bytes > self.left() {
 			return Err(self.bad(
 				format!("{what} of {bytes} bytes at offset {}", self.position),
-				format!("{} bytes until the end of the file; it is truncated or damaged", self.left()),
+				format!(
+					"{} bytes until the end of the file; it is truncated or damaged",
+					self.left()
+				),
 			));
 		}
 		Ok(())
@@ -158,7 +161,10 @@ impl Hashing {
 	fn text(&mut self, what: &str, longest: u64) -> Result<String, EngineError> {
 		let length = self.u64(what)?;
 		if length > longest {
-			return Err(self.bad(format!("{what} of at most {longest} bytes"), format!("{length}")));
+			return Err(self.bad(
+				format!("{what} of at most {longest} bytes"),
+				format!("{length}"),
+			));
 		}
 		let bytes = self.bytes(length, what)?;
 		// Vocabularies of some models hold byte sequences that are no characters.
@@ -191,7 +197,7 @@ impl Hashing {
 					values.push(self.value(kind, key, depth + 1)?);
 				}
 				Value::Array(values)
-			},
+			}
 			10 => Value::Unsigned(self.u64(key)?),
 			11 => Value::Signed(i64::from_le_bytes(self.array(key)?)),
 			12 => Value::Float(f64::from_le_bytes(self.array(key)?)),
@@ -200,7 +206,7 @@ impl Hashing {
 					format!("a value of a known type for {key}"),
 					format!("type {other} at depth {depth}"),
 				));
-			},
+			}
 		})
 	}
 }
@@ -240,8 +246,13 @@ impl Gguf {
 		let tensor_count = reader.u64("the number of tensors")?;
 		let value_count = reader.u64("the number of values")?;
 		// A value takes at least 13 bytes and a tensor's head at least 32.
-		let least = tensor_count.saturating_mul(32).saturating_add(value_count.saturating_mul(13));
-		reader.ensure(least, &format!("{tensor_count} tensors and {value_count} values"))?;
+		let least = tensor_count
+			.saturating_mul(32)
+			.saturating_add(value_count.saturating_mul(13));
+		reader.ensure(
+			least,
+			&format!("{tensor_count} tensors and {value_count} values"),
+		)?;
 
 		let mut metadata = BTreeMap::new();
 		for _ in 0..value_count {
@@ -268,7 +279,7 @@ impl Gguf {
 			Some(Value::Unsigned(n)) if n.is_power_of_two() && *n <= 1 << 20 => *n,
 			Some(other) => {
 				return Err(reader.bad("an alignment that is a power of two", format!("{other:?}")));
-			},
+			}
 		};
 		let start = reader.position.next_multiple_of(alignment);
 		let mut end = start;
@@ -288,7 +299,11 @@ impl Gguf {
 				));
 			}
 		}
-		Ok(Self { metadata, tensors, reader })
+		Ok(Self {
+			metadata,
+			tensors,
+			reader,
+		})
 	}
 
 	/// Reads the bytes of the next tensor. Call it once for each of `tensors`, in their order.
@@ -400,7 +415,11 @@ fn read_tensor_info(reader: &mut Hashing) -> Result<TensorInfo, EngineError> {
 		));
 	}
 	let cols = reader.u64(&name)?;
-	let rows = if dimensions == 2 { reader.u64(&name)? } else { 1 };
+	let rows = if dimensions == 2 {
+		reader.u64(&name)?
+	} else {
+		1
+	};
 	let id = reader.u32(&name)?;
 	let storage = Storage::from_id(id).ok_or_else(|| {
 		reader.bad(
@@ -417,12 +436,22 @@ fn read_tensor_info(reader: &mut Hashing) -> Result<TensorInfo, EngineError> {
 		.ok_or_else(|| {
 			reader.bad(
 				format!("tensor {name} with rows of whole blocks that fit into the file"),
-				format!("{rows} rows of {cols} values in a file of {} bytes", reader.length),
+				format!(
+					"{rows} rows of {cols} values in a file of {} bytes",
+					reader.length
+				),
 			)
 		})?;
 	let offset = reader.u64(&name)?;
 	let (cols, rows) = (cols as usize, rows as usize);
-	Ok(TensorInfo { name, cols, rows, storage, offset, bytes: size })
+	Ok(TensorInfo {
+		name,
+		cols,
+		rows,
+		storage,
+		offset,
+		bytes: size,
+	})
 }
 
 fn describe(magic: [u8; 4]) -> String {

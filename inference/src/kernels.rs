@@ -4,7 +4,7 @@
 //! integer sum for each block of 32 columns, scaled and added block after block with fused multiply-adds. So every
 //! instruction set, thread count and batch gives the same bits, which is what makes answers checkable on other machines.
 
-use crate::{gguf::Storage, pool::Workers};
+use crate::{adapter::Change, gguf::Storage, pool::Workers};
 use half::f16;
 
 /// Rows of a tile.
@@ -117,11 +117,11 @@ fn read_block(storage: Storage, bytes: &[u8]) -> Result<(f16, f16, [i8; BLOCK]),
 		Storage::Q4_0 => {
 			nibbles(&bytes[2..18]);
 			(half(0), f16::from_f32(-8.0 * half(0).to_f32()))
-		},
+		}
 		Storage::Q4_1 => {
 			nibbles(&bytes[4..20]);
 			(half(0), half(2))
-		},
+		}
 		Storage::Q8_0 => {
 			for (value, byte) in values.iter_mut().zip(&bytes[2..34]) {
 				*value = i8::from_le_bytes([*byte]);
@@ -130,17 +130,21 @@ fn read_block(storage: Storage, bytes: &[u8]) -> Result<(f16, f16, [i8; BLOCK]),
 				return Err("-128 as a value of q8_0");
 			}
 			(half(0), f16::ZERO)
-		},
+		}
 		Storage::F32 | Storage::F16 | Storage::BF16 => {
 			let floats = floats(storage, bytes)?;
 			let most = floats.iter().fold(0f32, |m, x| m.max(x.abs()));
 			let scale = f16::from_f32(most / 127.0);
-			let inverse = if scale > f16::ZERO { 1.0 / scale.to_f32() } else { 0.0 };
+			let inverse = if scale > f16::ZERO {
+				1.0 / scale.to_f32()
+			} else {
+				0.0
+			};
 			for (value, x) in values.iter_mut().zip(&floats) {
 				*value = (x * inverse).round_ties_even().clamp(-127.0, 127.0) as i8;
 			}
 			(scale, f16::ZERO)
-		},
+		}
 	};
 	if !scale.is_finite() || !offset.is_finite() {
 		return Err("a scale that is no finite number");
@@ -155,9 +159,10 @@ pub(crate) fn floats(storage: Storage, bytes: &[u8]) -> Result<Vec<f32>, &'stati
 			.chunks_exact(4)
 			.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
 			.collect(),
-		Storage::F16 => {
-			bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
-		},
+		Storage::F16 => bytes
+			.chunks_exact(2)
+			.map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+			.collect(),
 		Storage::BF16 => bytes
 			.chunks_exact(2)
 			.map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32())
@@ -203,7 +208,7 @@ impl Matrix {
 				match width {
 					Width::Four => {
 						lines[group / 2].0[byte] |= (*value as u8) << (group % 2 * 4);
-					},
+					}
 					Width::Eight => lines[group].0[byte] = *value as u8,
 				}
 			}
@@ -211,7 +216,13 @@ impl Matrix {
 				scales[at * width.scales() + TILE + lane] = offset.to_bits();
 			}
 		}
-		Ok(Self { rows, cols, width, data, scales })
+		Ok(Self {
+			rows,
+			cols,
+			width,
+			data,
+			scales,
+		})
 	}
 
 	/// Bytes in memory.
@@ -239,7 +250,7 @@ impl Matrix {
 						let q = lines[group / 2].0[byte] >> (group % 2 * 4) & 15;
 						let offset = f16::from_bits(scales[TILE + lane]).to_f32();
 						scale.mul_add(f32::from(q), offset)
-					},
+					}
 					Width::Eight => scale * f32::from(lines[group].0[byte] as i8),
 				};
 			}
@@ -332,12 +343,14 @@ impl Out {
 }
 
 /// Multiplies each of the first `count` vectors with each matrix; `outs[m][v * rows + r]` is the product of vector v and row r.
+/// What adapters change, `changes[m][v]`, is added; none of them if it is empty.
 pub(crate) fn multiply(
 	workers: &Workers<'_>,
 	cpu: Cpu,
 	matrices: &[&Matrix],
 	acts: &Acts,
 	count: usize,
+	changes: &[Vec<Option<Change<'_>>>],
 	outs: &mut [&mut Vec<f32>],
 ) {
 	for (matrix, out) in matrices.iter().zip(outs.iter_mut()) {
@@ -356,7 +369,17 @@ pub(crate) fn multiply(
 				matrix += 1;
 			}
 			// Each tile writes its own rows of each vector; all lengths were checked above.
-			unsafe { multiply_tile(cpu, matrices[matrix], tile, acts, count, pointers[matrix]) };
+			unsafe {
+				multiply_tile(
+					cpu,
+					matrices[matrix],
+					tile,
+					acts,
+					count,
+					changes.get(matrix),
+					pointers[matrix],
+				)
+			};
 		}
 	});
 }
@@ -367,6 +390,7 @@ unsafe fn multiply_tile(
 	tile: usize,
 	acts: &Acts,
 	count: usize,
+	changes: Option<&Vec<Option<Change<'_>>>>,
 	out: Out,
 ) {
 	let blocks = matrix.cols / BLOCK;
@@ -394,7 +418,10 @@ unsafe fn multiply_tile(
 			};
 		}
 		each!(1 2 3 4 5 6 7 8);
-		for (n, sums) in sums[..group].iter().enumerate() {
+		for (n, sums) in sums[..group].iter_mut().enumerate() {
+			if let Some(change) = changes.and_then(|c| c[first + n].as_ref()) {
+				change.add(cpu, tile, sums);
+			}
 			let at = (first + n) * matrix.rows + tile * TILE;
 			unsafe { out.slice(at, rows) }.copy_from_slice(&sums[..rows]);
 		}
@@ -476,7 +503,11 @@ mod x86 {
 			let sign = _mm512_set1_epi8(-128);
 			let mut totals = [_mm512_setzero_ps(); N];
 			for block in 0..part.blocks {
-				let lines = part.data.as_ptr().add(block * part.width.lines()).cast::<__m512i>();
+				let lines = part
+					.data
+					.as_ptr()
+					.add(block * part.width.lines())
+					.cast::<__m512i>();
 				let scales = part.scales.as_ptr().add(block * part.width.scales());
 				let scale = _mm512_cvtph_ps(_mm256_loadu_si256(scales.cast()));
 				let mut w = [_mm512_setzero_si512(); 8];
@@ -487,13 +518,13 @@ mod x86 {
 							w[2 * i] = _mm512_and_si512(both, nibble);
 							w[2 * i + 1] = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
 						}
-					},
+					}
 					Width::Eight => {
 						for (i, w) in w.iter_mut().enumerate() {
 							// As numbers from 1 to 255, that is 128 too high.
 							*w = _mm512_xor_si512(_mm512_load_si512(lines.add(i)), sign);
 						}
-					},
+					}
 				}
 				for (n, total) in totals.iter_mut().enumerate() {
 					let at = (first + n) * part.blocks + block;
@@ -540,9 +571,16 @@ mod x86 {
 			for half in 0..2 {
 				let mut totals = [_mm256_setzero_ps(); N];
 				for block in 0..part.blocks {
-					let lines = part.data.as_ptr().add(block * part.width.lines()).cast::<__m256i>();
+					let lines = part
+						.data
+						.as_ptr()
+						.add(block * part.width.lines())
+						.cast::<__m256i>();
 					let lines = lines.add(half);
-					let scales = part.scales.as_ptr().add(block * part.width.scales() + half * 8);
+					let scales = part
+						.scales
+						.as_ptr()
+						.add(block * part.width.scales() + half * 8);
 					let scale = _mm256_cvtph_ps(_mm_loadu_si128(scales.cast()));
 					for (n, total) in totals.iter_mut().enumerate() {
 						let at = (first + n) * part.blocks + block;
@@ -556,14 +594,15 @@ mod x86 {
 									let both = _mm256_load_si256(lines.add(2 * i));
 									let low = _mm256_and_si256(both, nibble);
 									let high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
-									sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(low, x(2 * i)));
+									sum =
+										_mm256_add_epi16(sum, _mm256_maddubs_epi16(low, x(2 * i)));
 									sum = _mm256_add_epi16(
 										sum,
 										_mm256_maddubs_epi16(high, x(2 * i + 1)),
 									);
 								}
 								sum = _mm256_madd_epi16(sum, ones);
-							},
+							}
 							Width::Eight => {
 								for i in 0..8 {
 									let w = _mm256_load_si256(lines.add(2 * i));
@@ -574,7 +613,7 @@ mod x86 {
 									);
 									sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
 								}
-							},
+							}
 						}
 						let scale =
 							_mm256_mul_ps(scale, _mm256_set1_ps(*acts.scales.as_ptr().add(at)));
@@ -614,17 +653,24 @@ mod tests {
 				f16::from_f32((rng.next_u32() % 2000) as f32 / 1e5 - 0.01).to_le_bytes()
 			};
 			match storage {
-				Storage::F32 => block = ((rng.next_u32() % 2000) as f32 / 1e3 - 1.0).to_le_bytes().into(),
+				Storage::F32 => {
+					block = ((rng.next_u32() % 2000) as f32 / 1e3 - 1.0)
+						.to_le_bytes()
+						.into()
+				}
 				Storage::F16 => block.copy_from_slice(&small(&mut rng)),
 				Storage::BF16 => block[1] = 0x3c,
 				Storage::Q4_1 => {
 					block[..2].copy_from_slice(&small(&mut rng));
 					block[2..4].copy_from_slice(&small(&mut rng));
-				},
+				}
 				_ => block[..2].copy_from_slice(&small(&mut rng)),
 			}
 			if storage == Storage::Q8_0 {
-				block[2..].iter_mut().filter(|b| **b == 128).for_each(|b| *b = 0);
+				block[2..]
+					.iter_mut()
+					.filter(|b| **b == 128)
+					.for_each(|b| *b = 0);
 			}
 			bytes.extend(block);
 		}
@@ -643,11 +689,17 @@ mod tests {
 	fn all_instruction_sets_threads_and_batches_give_the_same_bits_and_the_right_product() {
 		let (rows, cols, count) = (40, 96, 11);
 		let mut rng = ChaCha8Rng::seed_from_u64(3);
-		let x: Vec<f32> =
-			(0..count * cols).map(|_| (rng.next_u32() % 4000) as f32 / 1e3 - 2.0).collect();
-		for storage in
-			[Storage::Q4_0, Storage::Q4_1, Storage::Q8_0, Storage::F16, Storage::BF16, Storage::F32]
-		{
+		let x: Vec<f32> = (0..count * cols)
+			.map(|_| (rng.next_u32() % 4000) as f32 / 1e3 - 2.0)
+			.collect();
+		for storage in [
+			Storage::Q4_0,
+			Storage::Q4_1,
+			Storage::Q8_0,
+			Storage::F16,
+			Storage::BF16,
+			Storage::F32,
+		] {
 			let bytes = random_bytes(storage, rows, cols, 9);
 			let matrix = Matrix::pack(storage, rows, cols, &bytes).unwrap();
 			let mut reference: Option<Vec<f32>> = None;
@@ -661,14 +713,26 @@ mod tests {
 						unsafe { acts.places().store(cpu, n, x) };
 					}
 					let mut out = vec![];
-					multiply(&workers, cpu, &[&matrix], &acts, count, &mut [&mut out]);
-					assert_eq!(reference.get_or_insert(out.clone()), &out, "{storage:?} {cpu:?}");
+					multiply(
+						&workers,
+						cpu,
+						&[&matrix],
+						&acts,
+						count,
+						&[],
+						&mut [&mut out],
+					);
+					assert_eq!(
+						reference.get_or_insert(out.clone()),
+						&out,
+						"{storage:?} {cpu:?}"
+					);
 					for (n, x) in x.chunks(cols).enumerate() {
 						let mut alone = Acts::default();
 						alone.reset(1, cols);
 						unsafe { alone.places().store(cpu, 0, x) };
 						let mut one = vec![];
-						multiply(&workers, cpu, &[&matrix], &alone, 1, &mut [&mut one]);
+						multiply(&workers, cpu, &[&matrix], &alone, 1, &[], &mut [&mut one]);
 						assert_eq!(one, out[n * rows..][..rows]);
 					}
 				}

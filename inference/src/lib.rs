@@ -1,5 +1,30 @@
 //! Inference: one trait, several backends.
+//!
+//! | backend | what it is |
+//! |---|---|
+//! | [`LocalEngine`] | GGUF models on this machine's processor, with ONNX Runtime for embeddings |
+//! | [`DummyEngine`] | no model at all, for tests of everything else |
 
+mod adapter;
+mod config;
+mod dummy;
+mod embed;
 mod engine;
+mod gguf;
+mod kernels;
+mod llama;
+mod local;
+mod math;
+mod pool;
+mod prefix;
+pub mod sampler;
+mod scheduler;
+mod slots;
+mod stop;
+mod tokenizer;
 
+pub use adapter::Residency;
+pub use config::*;
+pub use dummy::DummyEngine;
 pub use engine::*;
+pub use local::{AdapterInfo, LocalEngine};

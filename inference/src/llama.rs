@@ -2,6 +2,7 @@
 
 use crate::{
 	EngineError,
+	adapter::{Adapter, Target},
 	gguf::{Gguf, TensorInfo},
 	kernels::{Acts, Cpu, Matrix, Out, computed_as, floats, multiply},
 	math::{self, LANES},
@@ -80,6 +81,8 @@ pub(crate) struct Row {
 #[derive(Default)]
 pub(crate) struct Scratch {
 	x: Vec<f32>,
+	/// What the matrices of a step are multiplied with, before it is quantised.
+	input: Vec<f32>,
 	acts: Acts,
 	query: Vec<f32>,
 	key: Vec<f32>,
@@ -124,12 +127,18 @@ impl Shape {
 			&& (shape.heads * shape.head).is_multiple_of(32)
 			&& shape.head.is_multiple_of(2);
 		if !fits {
-			return Err(gguf.bad("widths in multiples of 32 and heads that divide evenly", format!("{shape:?}")));
+			return Err(gguf.bad(
+				"widths in multiples of 32 and heads that divide evenly",
+				format!("{shape:?}"),
+			));
 		}
 		if gguf.metadata.contains_key("llama.rope.dimension_count") {
 			let rotated = gguf.number("llama.rope.dimension_count", 0, MAX_WIDTH)?;
 			if rotated != shape.head {
-				return Err(gguf.bad(format!("llama.rope.dimension_count: {}", shape.head), rotated.to_string()));
+				return Err(gguf.bad(
+					format!("llama.rope.dimension_count: {}", shape.head),
+					rotated.to_string(),
+				));
 			}
 		}
 		for key in ["llama.rope.scaling.type", "llama.expert_count"] {
@@ -137,7 +146,10 @@ impl Shape {
 				&& *value != crate::gguf::Value::Text("none".into())
 				&& *value != crate::gguf::Value::Unsigned(0)
 			{
-				return Err(gguf.bad(format!("no {key}, which this engine does not compute"), format!("{value:?}")));
+				return Err(gguf.bad(
+					format!("no {key}, which this engine does not compute"),
+					format!("{value:?}"),
+				));
 			}
 		}
 		Ok(shape)
@@ -147,7 +159,10 @@ impl Shape {
 	fn tensors(&self) -> BTreeMap<String, (usize, usize)> {
 		let (q, kv) = (self.heads * self.head, self.kv_heads * self.head);
 		let mut all = BTreeMap::from([
-			("token_embd.weight".to_string(), (self.vocabulary, self.width)),
+			(
+				"token_embd.weight".to_string(),
+				(self.vocabulary, self.width),
+			),
 			("output_norm.weight".to_string(), (1, self.width)),
 		]);
 		for layer in 0..self.layers {
@@ -179,17 +194,18 @@ impl Model {
 			let known = known.or((tensor.name == optional.0).then_some(optional.1));
 			let found = format!("{} rows of {} values", tensor.rows, tensor.cols);
 			match known {
-				Some((rows, cols)) if (rows, cols) == (tensor.rows, tensor.cols) => {},
+				Some((rows, cols)) if (rows, cols) == (tensor.rows, tensor.cols) => {}
 				Some((rows, cols)) => {
-					let expected = format!("tensor {} with {rows} rows of {cols} values", tensor.name);
+					let expected =
+						format!("tensor {} with {rows} rows of {cols} values", tensor.name);
 					return Err(gguf.bad(expected, found));
-				},
+				}
 				None => {
 					return Err(gguf.bad(
 						"only tensors of a plain Llama model",
 						format!("tensor {} with {found}", tensor.name),
 					));
-				},
+				}
 			}
 		}
 		let names: BTreeSet<&str> = gguf.tensors.iter().map(|t| t.name.as_str()).collect();
@@ -202,9 +218,18 @@ impl Model {
 		let mut dtypes = BTreeSet::new();
 		for tensor in gguf.tensors.clone() {
 			let bytes = gguf.read(&tensor)?;
-			let TensorInfo { name, rows, cols, storage, .. } = tensor;
+			let TensorInfo {
+				name,
+				rows,
+				cols,
+				storage,
+				..
+			} = tensor;
 			let refused = |found: &str| {
-				gguf.bad(format!("tensor {name} of finite {} numbers", storage.name()), found)
+				gguf.bad(
+					format!("tensor {name} of finite {} numbers", storage.name()),
+					found,
+				)
 			};
 			if name.ends_with("norm.weight") {
 				vectors.insert(name.clone(), floats(storage, &bytes).map_err(refused)?);
@@ -256,18 +281,26 @@ impl Model {
 		})
 	}
 
+	/// The instructions that it computes with.
+	pub(crate) fn cpu(&self) -> Cpu {
+		self.cpu
+	}
+
 	/// Bytes of the weights in memory.
 	pub(crate) fn bytes(&self) -> usize {
 		let layers = self.layers.iter().map(|l| {
-			[&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down]
-				.map(Matrix::bytes)
-				.iter()
-				.sum::<usize>()
+			[
+				&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down,
+			]
+			.map(Matrix::bytes)
+			.iter()
+			.sum::<usize>()
 		});
 		layers.sum::<usize>() + self.embedding.bytes() + self.head.as_ref().map_or(0, Matrix::bytes)
 	}
 
-	/// Runs tokens through all layers. Rows of one cache must follow on from what it holds, in order.
+	/// Runs tokens through all layers. Rows of one cache must follow on from what it holds, in order; `adapters` are
+	/// those of the caches.
 	///
 	/// Each row's result depends on its own sequence only, bit by bit.
 	pub(crate) fn forward(
@@ -275,12 +308,34 @@ impl Model {
 		workers: &Workers<'_>,
 		scratch: &mut Scratch,
 		caches: &mut [&mut Cache],
+		adapters: &[Option<&Adapter>],
 		rows: &[Row],
 	) {
-		let Shape { width, hidden, heads, kv_heads, head, .. } = self.shape;
+		let Shape {
+			width,
+			hidden,
+			heads,
+			kv_heads,
+			head,
+			..
+		} = self.shape;
 		let (q, kv) = (heads * head, kv_heads * head);
 		let (cpu, count) = (self.cpu, rows.len());
-		let Scratch { x, acts, query, key, value, attended, projected, gate, up, .. } = scratch;
+		let Scratch {
+			x,
+			input,
+			acts,
+			query,
+			key,
+			value,
+			attended,
+			projected,
+			gate,
+			up,
+			..
+		} = scratch;
+		let adapters: Vec<Option<&Adapter>> = rows.iter().map(|row| adapters[row.cache]).collect();
+		let mut inner = Vec::new();
 		x.resize(count * width, 0.0);
 		for (row, x) in rows.iter().zip(x.chunks_exact_mut(width)) {
 			self.embedding.row(row.token as usize, x);
@@ -291,13 +346,17 @@ impl Model {
 			cache.length = row.position + 1;
 		}
 		for (n, layer) in self.layers.iter().enumerate() {
-			self.normalise(workers, x, &layer.attention_norm, acts, count);
+			self.normalise(workers, x, &layer.attention_norm, input, acts, count);
+			let targets = [Target::Query, Target::Key, Target::Value];
+			let changes = Adapter::project(workers, cpu, &adapters, n, &targets, input, &mut inner);
+			let matrices = [&layer.query, &layer.key, &layer.value];
 			multiply(
 				workers,
 				cpu,
-				&[&layer.query, &layer.key, &layer.value],
+				&matrices,
 				acts,
 				count,
+				&changes,
 				&mut [query, key, value],
 			);
 			for (i, row) in rows.iter().enumerate() {
@@ -305,7 +364,12 @@ impl Model {
 				let (cos, sin) = (&self.cos[pairs.clone()], &self.sin[pairs]);
 				math::rotate(cpu, &mut query[i * q..][..q], head, cos, sin, true);
 				math::rotate(cpu, &mut key[i * kv..][..kv], head, cos, sin, true);
-				caches[row.cache].store(n, row.position, &key[i * kv..][..kv], &value[i * kv..][..kv]);
+				caches[row.cache].store(
+					n,
+					row.position,
+					&key[i * kv..][..kv],
+					&value[i * kv..][..kv],
+				);
 			}
 			attended.resize(count * q, 0.0);
 			let out = Out(attended.as_mut_ptr());
@@ -332,11 +396,45 @@ impl Model {
 				}
 			});
 			self.quantise(workers, attended, q, acts, count);
-			multiply(workers, cpu, &[&layer.output], acts, count, &mut [projected]);
+			let changes = Adapter::project(
+				workers,
+				cpu,
+				&adapters,
+				n,
+				&[Target::Output],
+				attended,
+				&mut inner,
+			);
+			multiply(
+				workers,
+				cpu,
+				&[&layer.output],
+				acts,
+				count,
+				&changes,
+				&mut [projected],
+			);
 			math::add(cpu, x, projected);
 
-			self.normalise(workers, x, &layer.ffn_norm, acts, count);
-			multiply(workers, cpu, &[&layer.gate, &layer.up], acts, count, &mut [gate, up]);
+			self.normalise(workers, x, &layer.ffn_norm, input, acts, count);
+			let changes = Adapter::project(
+				workers,
+				cpu,
+				&adapters,
+				n,
+				&[Target::Gate, Target::Up],
+				input,
+				&mut inner,
+			);
+			multiply(
+				workers,
+				cpu,
+				&[&layer.gate, &layer.up],
+				acts,
+				count,
+				&changes,
+				&mut [gate, up],
+			);
 			acts.reset(count, hidden);
 			let (places, gates) = (acts.places(), Out(gate.as_mut_ptr()));
 			each(workers, count, &|i| unsafe {
@@ -345,7 +443,24 @@ impl Model {
 				math::silu_times(cpu, gate, &up[i * hidden..][..hidden]);
 				places.store(cpu, i, gate);
 			});
-			multiply(workers, cpu, &[&layer.down], acts, count, &mut [projected]);
+			let changes = Adapter::project(
+				workers,
+				cpu,
+				&adapters,
+				n,
+				&[Target::Down],
+				gate,
+				&mut inner,
+			);
+			multiply(
+				workers,
+				cpu,
+				&[&layer.down],
+				acts,
+				count,
+				&changes,
+				&mut [projected],
+			);
 			math::add(cpu, x, projected);
 		}
 	}
@@ -358,45 +473,73 @@ impl Model {
 		rows: &[usize],
 	) -> &'s [f32] {
 		let width = self.shape.width;
-		let Scratch { x, acts, logits, .. } = scratch;
-		let last: Vec<f32> = rows.iter().flat_map(|r| x[r * width..][..width].iter().copied()).collect();
-		self.normalise(workers, &last, &self.norm, acts, rows.len());
+		let Scratch {
+			x,
+			input,
+			acts,
+			logits,
+			..
+		} = scratch;
+		let last: Vec<f32> = rows
+			.iter()
+			.flat_map(|r| x[r * width..][..width].iter().copied())
+			.collect();
+		self.normalise(workers, &last, &self.norm, input, acts, rows.len());
 		let head = self.head.as_ref().unwrap_or(&self.embedding);
-		multiply(workers, self.cpu, &[head], acts, rows.len(), &mut [logits]);
+		multiply(
+			workers,
+			self.cpu,
+			&[head],
+			acts,
+			rows.len(),
+			&[],
+			&mut [logits],
+		);
 		logits
 	}
 
-	/// Normalises and quantises vectors.
+	/// Normalises vectors into `input` and quantises them.
 	fn normalise(
 		&self,
 		workers: &Workers<'_>,
 		x: &[f32],
 		weight: &[f32],
+		input: &mut Vec<f32>,
 		acts: &mut Acts,
 		count: usize,
 	) {
 		let (cpu, width, eps) = (self.cpu, self.shape.width, self.shape.eps);
 		acts.reset(count, width);
-		let places = acts.places();
-		each(workers, count, &|i| {
-			let mut out = vec![0.0; width];
-			math::rms_norm(cpu, &x[i * width..][..width], weight, eps, &mut out);
+		input.resize(count * width, 0.0);
+		let (places, inputs) = (acts.places(), Out(input.as_mut_ptr()));
+		each(workers, count, &|i| unsafe {
 			// Each call has its own vector.
-			unsafe { places.store(cpu, i, &out) };
+			let out = inputs.slice(i * width, width);
+			math::rms_norm(cpu, &x[i * width..][..width], weight, eps, out);
+			places.store(cpu, i, out);
 		});
 	}
 
 	/// Quantises vectors.
-	fn quantise(&self, workers: &Workers<'_>, x: &[f32], cols: usize, acts: &mut Acts, count: usize) {
+	fn quantise(
+		&self,
+		workers: &Workers<'_>,
+		x: &[f32],
+		cols: usize,
+		acts: &mut Acts,
+		count: usize,
+	) {
 		acts.reset(count, cols);
 		let places = acts.places();
 		// Each call has its own vector.
-		each(workers, count, &|i| unsafe { places.store(self.cpu, i, &x[i * cols..][..cols]) });
+		each(workers, count, &|i| unsafe {
+			places.store(self.cpu, i, &x[i * cols..][..cols])
+		});
 	}
 }
 
 /// Calls `task` for every number below `count`; few calls are not worth sharing out.
-fn each(workers: &Workers<'_>, count: usize, task: &(dyn Fn(usize) + Sync)) {
+pub(crate) fn each(workers: &Workers<'_>, count: usize, task: &(dyn Fn(usize) + Sync)) {
 	const TOGETHER: usize = 4;
 	workers.run(count.div_ceil(TOGETHER), &|n| {
 		(n * TOGETHER..count.min((n + 1) * TOGETHER)).for_each(task);
@@ -409,8 +552,41 @@ impl Cache {
 		self.keys.resize(layers, Vec::new());
 		self.values.resize(layers, Vec::new());
 		let size = count.next_multiple_of(LANES) * kv;
-		for part in self.keys.iter_mut().chain(&mut self.values).filter(|p| p.len() < size) {
+		for part in self
+			.keys
+			.iter_mut()
+			.chain(&mut self.values)
+			.filter(|p| p.len() < size)
+		{
 			part.resize(size, 0.0);
+		}
+	}
+
+	/// Bytes in memory.
+	pub(crate) fn bytes(&self) -> usize {
+		self.keys
+			.iter()
+			.chain(&self.values)
+			.map(|part| part.capacity() * 4)
+			.sum()
+	}
+
+	/// A copy of the first `count` positions. Whoever goes on from it finds the same bits as one who starts anew.
+	pub(crate) fn prefix(&self, count: usize) -> Self {
+		let cut = |parts: &[Vec<f32>]| {
+			let size = |part: &Vec<f32>| {
+				let positions = self.length.next_multiple_of(LANES).max(1);
+				(part.len() / positions * count.next_multiple_of(LANES)).min(part.len())
+			};
+			parts
+				.iter()
+				.map(|part| part[..size(part)].to_vec())
+				.collect()
+		};
+		Self {
+			keys: cut(&self.keys),
+			values: cut(&self.values),
+			length: count,
 		}
 	}
 
@@ -422,4 +598,3 @@ impl Cache {
 		self.values[layer][position * value.len()..][..value.len()].copy_from_slice(value);
 	}
 }
-

@@ -129,6 +129,63 @@ for_each_cpu! {
 	}
 }
 
+/// The number that bf16 bits stand for.
+#[inline(always)]
+fn bf16(bits: u16) -> f32 {
+	f32::from_bits(u32::from(bits) << 16)
+}
+
+for_each_cpu! {
+	/// `out = scale * A x`, A as bf16, row by row.
+	pub(crate) fn project(a: &[u16], scale: f32, x: &[f32], out: &mut [f32]) {
+		/// Rows that are computed side by side.
+		const ROWS: usize = 4;
+		let mut rows = out.chunks_mut(ROWS).zip(a.chunks(ROWS * x.len()));
+		for (out, a) in &mut rows {
+			let mut lanes = [[0f32; LANES]; ROWS];
+			if out.len() == ROWS {
+				let (a0, a) = a.split_at(x.len());
+				let (a1, a) = a.split_at(x.len());
+				let (a2, a3) = a.split_at(x.len());
+				let rows = a0.chunks_exact(LANES).zip(a1.chunks_exact(LANES));
+				let rows = rows.zip(a2.chunks_exact(LANES).zip(a3.chunks_exact(LANES)));
+				for (((a0, a1), (a2, a3)), x) in rows.zip(x.chunks_exact(LANES)) {
+					for i in 0..LANES {
+						lanes[0][i] = bf16(a0[i]).mul_add(x[i], lanes[0][i]);
+						lanes[1][i] = bf16(a1[i]).mul_add(x[i], lanes[1][i]);
+						lanes[2][i] = bf16(a2[i]).mul_add(x[i], lanes[2][i]);
+						lanes[3][i] = bf16(a3[i]).mul_add(x[i], lanes[3][i]);
+					}
+				}
+			} else {
+				for (lanes, a) in lanes.iter_mut().zip(a.chunks_exact(x.len())) {
+					for (a, x) in a.chunks_exact(LANES).zip(x.chunks_exact(LANES)) {
+						for i in 0..LANES {
+							lanes[i] = bf16(a[i]).mul_add(x[i], lanes[i]);
+						}
+					}
+				}
+			}
+			for (out, lanes) in out.iter_mut().zip(lanes) {
+				*out = scale * sum(lanes);
+			}
+		}
+	}
+}
+
+for_each_cpu! {
+	/// `y += B x` for sixteen rows, B as bf16, column by column.
+	pub(crate) fn expand(b: &[u16], x: &[f32], y: &mut [f32; LANES]) {
+		let mut sums = *y;
+		for (x, b) in x.iter().zip(b.chunks_exact(LANES)) {
+			for i in 0..LANES {
+				sums[i] = x.mul_add(bf16(b[i]), sums[i]);
+			}
+		}
+		*y = sums;
+	}
+}
+
 for_each_cpu! {
 	/// `x += y`.
 	pub(crate) fn add(x: &mut [f32], y: &[f32]) {
@@ -275,8 +332,9 @@ mod tests {
 		}
 		let weights: Vec<f64> = (0..count)
 			.map(|p| {
-				let score: f64 =
-					(0..head).map(|d| f64::from(query[d]) * f64::from(key(p, d))).sum();
+				let score: f64 = (0..head)
+					.map(|d| f64::from(query[d]) * f64::from(key(p, d)))
+					.sum();
 				(score / 8.0).exp()
 			})
 			.collect();
@@ -284,10 +342,23 @@ mod tests {
 		let mut reference: Option<Vec<f32>> = None;
 		for cpu in [Cpu::Plain, Cpu::detect()] {
 			let mut out = vec![0.0; head];
-			attend(cpu, &query, &keys, head * LANES, &values, head, count, &mut vec![], &mut out);
+			attend(
+				cpu,
+				&query,
+				&keys,
+				head * LANES,
+				&values,
+				head,
+				count,
+				&mut vec![],
+				&mut out,
+			);
 			for (d, out) in out.iter().enumerate() {
-				let exact: f64 =
-					weights.iter().enumerate().map(|(p, w)| w / total * f64::from(value(p, d))).sum();
+				let exact: f64 = weights
+					.iter()
+					.enumerate()
+					.map(|(p, w)| w / total * f64::from(value(p, d)))
+					.sum();
 				assert!((exact - f64::from(*out)).abs() < 1e-5);
 			}
 			assert_eq!(reference.get_or_insert(out.clone()), &out);

@@ -60,12 +60,19 @@ impl Pool {
 				builder.spawn(move || shared.help()).ok()
 			})
 			.collect();
-		Self { shared, helpers, busy: Mutex::new(()) }
+		Self {
+			shared,
+			helpers,
+			busy: Mutex::new(()),
+		}
 	}
 
 	/// Waits until no other model computes.
 	pub(crate) fn enter(&self) -> Workers<'_> {
-		Workers { pool: self, _busy: self.busy.lock() }
+		Workers {
+			pool: self,
+			_busy: self.busy.lock(),
+		}
 	}
 }
 
@@ -94,14 +101,19 @@ impl Workers<'_> {
 		let shared = &*self.pool.shared;
 		// The pointer is used only by a thread that holds a ticket of this job, and this function returns only after
 		// every ticket's task is done, so the borrow outlives each use.
-		let mut task: Task<'static> = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
+		let mut task: Task<'static> =
+			unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
 		let job = (shared.ticket.load(Relaxed) >> 32) + 1;
 		shared.task.store(&mut task, SeqCst);
 		shared.tasks.store(tasks, SeqCst);
 		shared.done.store(0, SeqCst);
 		shared.ticket.store(job << 32, SeqCst);
 		if shared.sleeping.load(SeqCst) > 0 {
-			self.pool.helpers.iter().map(JoinHandle::thread).for_each(Thread::unpark);
+			self.pool
+				.helpers
+				.iter()
+				.map(JoinHandle::thread)
+				.for_each(Thread::unpark);
 		}
 		while shared.work() {}
 		let mut spins = 0u32;
@@ -113,7 +125,10 @@ impl Workers<'_> {
 			std::hint::spin_loop();
 		}
 		shared.ticket.store((job + 1) << 32, SeqCst);
-		assert!(!shared.panicked.swap(false, SeqCst), "a task of the engine panicked");
+		assert!(
+			!shared.panicked.swap(false, SeqCst),
+			"a task of the engine panicked"
+		);
 	}
 }
 
@@ -128,7 +143,11 @@ impl Shared {
 			return false;
 		}
 		// Success proves that the job is still the one whose task and count were read: they change only between jobs.
-		if self.ticket.compare_exchange(ticket, ticket + 1, SeqCst, Relaxed).is_err() {
+		if self
+			.ticket
+			.compare_exchange(ticket, ticket + 1, SeqCst, Relaxed)
+			.is_err()
+		{
 			return true;
 		}
 		let done = Done(self);
@@ -152,8 +171,8 @@ impl Shared {
 			}
 			self.sleeping.fetch_add(1, SeqCst);
 			let ticket = self.ticket.load(SeqCst);
-			let open = (ticket >> 32) % 2 == 0
-				&& (ticket as u32 as usize) < self.tasks.load(SeqCst);
+			let open =
+				(ticket >> 32) % 2 == 0 && (ticket as u32 as usize) < self.tasks.load(SeqCst);
 			if !open && !self.closing.load(SeqCst) {
 				std::thread::park();
 			}

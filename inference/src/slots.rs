@@ -25,7 +25,12 @@ pub(crate) struct Slot<'a>(&'a Slots);
 impl Slots {
 	/// At least one slot, whatever is asked for.
 	pub(crate) fn new(slots: u32, queue: u32) -> Self {
-		Self { slots: slots.max(1), queue, state: Mutex::default(), freed: Condvar::new() }
+		Self {
+			slots: slots.max(1),
+			queue,
+			state: Mutex::default(),
+			freed: Condvar::new(),
+		}
 	}
 
 	/// Waits for a place, or fails at once when the queue is full.
@@ -37,7 +42,10 @@ impl Slots {
 		}
 		if state.waiting.len() >= self.queue as usize {
 			let queued = state.waiting.len() as u32;
-			return Err(EngineError::Busy { active: state.active, queued });
+			return Err(EngineError::Busy {
+				active: state.active,
+				queued,
+			});
 		}
 		let ticket = state.next_ticket;
 		state.next_ticket += 1;
@@ -54,7 +62,10 @@ impl Slots {
 	/// How many run and wait.
 	pub(crate) fn load(&self) -> Load {
 		let state = self.state.lock();
-		Load { active: state.active, queued: state.waiting.len() as u32 }
+		Load {
+			active: state.active,
+			queued: state.waiting.len() as u32,
+		}
 	}
 }
 
@@ -92,7 +103,13 @@ mod tests {
 				handle
 			})
 			.collect();
-		assert!(matches!(slots.acquire(), Err(EngineError::Busy { active: 1, queued: 3 })));
+		assert!(matches!(
+			slots.acquire(),
+			Err(EngineError::Busy {
+				active: 1,
+				queued: 3
+			})
+		));
 		drop(first);
 		threads.into_iter().for_each(|t| t.join().unwrap());
 		assert_eq!(seen.try_iter().collect::<Vec<_>>(), [0, 1, 2]);

@@ -10,18 +10,30 @@ impl StopScanner {
 	/// Empty stop texts are ignored.
 	pub(crate) fn new(stops: &[String]) -> Self {
 		let stops = stops.iter().filter(|s| !s.is_empty()).cloned().collect();
-		Self { stops, held: String::new() }
+		Self {
+			stops,
+			held: String::new(),
+		}
 	}
 
 	/// Takes new text; returns what may be shown and whether a stop text appeared.
 	pub(crate) fn push(&mut self, text: &str) -> (String, bool) {
 		self.held += text;
-		let first = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
+		let first = self
+			.stops
+			.iter()
+			.filter_map(|stop| self.held.find(stop.as_str()))
+			.min();
 		if let Some(at) = first {
 			self.held.truncate(at);
 			return (std::mem::take(&mut self.held), true);
 		}
-		let keep = self.stops.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
+		let keep = self
+			.stops
+			.iter()
+			.map(|stop| overlap(&self.held, stop))
+			.max()
+			.unwrap_or(0);
 		let rest = self.held.split_off(self.held.len() - keep);
 		(std::mem::replace(&mut self.held, rest), false)
 	}
@@ -36,7 +48,9 @@ impl StopScanner {
 fn overlap(text: &str, stop: &str) -> usize {
 	(1..=text.len().min(stop.len()))
 		.rev()
-		.find(|&n| text.is_char_boundary(text.len() - n) && stop.starts_with(&text[text.len() - n..]))
+		.find(|&n| {
+			text.is_char_boundary(text.len() - n) && stop.starts_with(&text[text.len() - n..])
+		})
 		.unwrap_or(0)
 }
 
@@ -55,7 +69,7 @@ impl Utf8Stream {
 					text += all;
 					self.0.clear();
 					return text;
-				},
+				}
 				Err(error) => {
 					let valid = error.valid_up_to();
 					text += &String::from_utf8_lossy(&self.0[..valid]);
@@ -65,7 +79,7 @@ impl Utf8Stream {
 					};
 					text.push(char::REPLACEMENT_CHARACTER);
 					self.0.drain(..valid + bad);
-				},
+				}
 			}
 		}
 	}

@@ -2,7 +2,7 @@
 
 use crate::{EngineError, gguf::Gguf};
 use codec::Encode;
-use minijinja::{Environment, context};
+use minijinja::{Environment, context, syntax::SyntaxConfig};
 use std::collections::{BTreeMap, HashMap};
 use tokenizers::{
 	Model as _, PreTokenizer, SplitDelimiterBehavior,
@@ -81,8 +81,11 @@ impl Tokenizer {
 		);
 		let template_hash = tagged_hash("touchstone/chat-template/1", &[source.as_bytes()]);
 
-		let vocabulary: HashMap<String, u32> =
-			tokens.iter().zip(0u32..).map(|(text, id)| (text.to_string(), id)).collect();
+		let vocabulary: HashMap<String, u32> = tokens
+			.iter()
+			.zip(0u32..)
+			.map(|(text, id)| (text.to_string(), id))
+			.collect();
 		let mut pairs = Vec::with_capacity(merges.len());
 		for merge in &merges {
 			let (a, b) = merge
@@ -91,7 +94,12 @@ impl Tokenizer {
 			pairs.push((a.to_string(), b.to_string()));
 		}
 		let bpe = BPE::builder()
-			.vocab_and_merges(vocabulary.into_iter().collect::<tokenizers::models::bpe::Vocab>(), pairs)
+			.vocab_and_merges(
+				vocabulary
+					.into_iter()
+					.collect::<tokenizers::models::bpe::Vocab>(),
+				pairs,
+			)
 			.build()
 			.map_err(|e| gguf.bad("merges of tokens in the vocabulary", e.to_string()))?;
 
@@ -123,19 +131,31 @@ impl Tokenizer {
 		}
 
 		let mut template = Environment::new();
-		template.set_trim_blocks(true);
-		template.set_lstrip_blocks(true);
+		let syntax = SyntaxConfig::builder()
+			.trim_blocks(true)
+			.lstrip_blocks(true)
+			.build();
+		template.set_syntax(syntax.map_err(|e| EngineError::Failed(e.to_string()))?);
+		// A template that loops for ever is an error, not a hang.
 		template.set_fuel(Some(1_000_000));
 		template.add_function(
 			"raise_exception",
 			|message: String| -> Result<String, minijinja::Error> {
-				Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message))
+				Err(minijinja::Error::new(
+					minijinja::ErrorKind::InvalidOperation,
+					message,
+				))
 			},
 		);
 		template
 			.add_template_owned("chat", source.to_string())
 			.map_err(|e| gguf.bad("tokenizer.chat_template: a Jinja template", e.to_string()))?;
-		let text_of = |id: u32| tokens.get(id as usize).map(|t| t.to_string()).unwrap_or_default();
+		let text_of = |id: u32| {
+			tokens
+				.get(id as usize)
+				.map(|t| t.to_string())
+				.unwrap_or_default()
+		};
 		let tokenizer = Self {
 			bpe,
 			splitter,
@@ -149,7 +169,10 @@ impl Tokenizer {
 			hash,
 			template_hash,
 		};
-		let greeting = [Message { role: Role::User, content: "hello".into() }];
+		let greeting = [Message {
+			role: Role::User,
+			content: "hello".into(),
+		}];
 		tokenizer
 			.prompt(&greeting)
 			.map_err(|e| gguf.bad("a chat template that renders a question", e.to_string()))?;
@@ -195,8 +218,8 @@ impl Tokenizer {
 				t.render(context! {
 					messages,
 					add_generation_prompt => true,
-					bos_token => self.bos_text,
-					eos_token => self.eos_text,
+					bos_token => self.bos_text.clone(),
+					eos_token => self.eos_text.clone(),
 				})
 			})
 			.map_err(|e| EngineError::Failed(format!("the chat template: {e}")))?;
@@ -220,7 +243,7 @@ impl Tokenizer {
 					out.push(first);
 					rest = &rest[first.len_utf8()..];
 					continue;
-				},
+				}
 			};
 			out.push(MARKS[0]);
 			out += &taken.len().to_string();
@@ -249,10 +272,15 @@ impl Tokenizer {
 		let mut rest = rendered;
 		while let Some(first) = rest.chars().next() {
 			if first == MARKS[0] {
-				let inside = rest[first.len_utf8()..].split(MARKS[1]).next().unwrap_or_default();
+				let inside = rest[first.len_utf8()..]
+					.split(MARKS[1])
+					.next()
+					.unwrap_or_default();
 				if let Some(text) = inside.parse::<usize>().ok().and_then(|n| taken.get(n)) {
 					plain += text;
-					rest = rest.get(first.len_utf8() + inside.len() + MARKS[1].len_utf8()..).unwrap_or("");
+					rest = rest
+						.get(first.len_utf8() + inside.len() + MARKS[1].len_utf8()..)
+						.unwrap_or("");
 					continue;
 				}
 			}
@@ -277,7 +305,13 @@ impl Tokenizer {
 		let mut pieces = PreTokenizedString::from(text);
 		self.splitter.pre_tokenize(&mut pieces).map_err(failed)?;
 		for (piece, _, _) in pieces.get_splits(OffsetReferential::Original, OffsetType::Byte) {
-			tokens.extend(self.bpe.tokenize(piece).map_err(failed)?.into_iter().map(|t| t.id));
+			tokens.extend(
+				self.bpe
+					.tokenize(piece)
+					.map_err(failed)?
+					.into_iter()
+					.map(|t| t.id),
+			);
 		}
 		Ok(())
 	}
@@ -290,12 +324,21 @@ fn splitter(name: &str) -> Option<PreTokenizerWrapper> {
 		Split::new(pattern, SplitDelimiterBehavior::Isolated, false)
 	};
 	let parts: Vec<PreTokenizerWrapper> = match name {
-		"smollm" => vec![Digits::new(true).into(), ByteLevel::new(false, true, true).into()],
+		"smollm" => vec![
+			Digits::new(true).into(),
+			ByteLevel::new(false, true, true).into(),
+		],
 		"gpt-2" | "default" => vec![ByteLevel::new(false, true, true).into()],
 		"llama-bpe" | "llama3" => {
-			vec![by(LLAMA3).ok()?.into(), ByteLevel::new(false, true, false).into()]
-		},
-		"qwen2" => vec![by(QWEN2).ok()?.into(), ByteLevel::new(false, true, false).into()],
+			vec![
+				by(LLAMA3).ok()?.into(),
+				ByteLevel::new(false, true, false).into(),
+			]
+		}
+		"qwen2" => vec![
+			by(QWEN2).ok()?.into(),
+			ByteLevel::new(false, true, false).into(),
+		],
 		_ => return None,
 	};
 	Some(Sequence::new(parts).into())

@@ -5,7 +5,7 @@ use sc_client_api::{HeaderBackend, StorageKey, StorageProvider};
 use sc_network_sync::SyncingService;
 use sp_api::{ApiError, ProvideRuntimeApi};
 use sp_consensus_babe::BabeApi;
-use sp_core::twox_128;
+use sp_crypto_hashing::twox_128;
 use std::sync::Arc;
 use touchstone_gateway::{BlockRef, ChainState, Network, StateError};
 use touchstone_primitives::{
@@ -44,7 +44,7 @@ impl Chain {
 			if let Ok(status) = self.sync.status().await
 				&& let Ok(mut network) = self.network.write()
 			{
-				network.peers = status.num_connected_peers;
+				network.peers = status.num_peers;
 				network.is_syncing = self.sync.is_major_syncing();
 			}
 			tokio::time::sleep(std::time::Duration::from_secs(2)).await;

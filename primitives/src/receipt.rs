@@ -297,6 +297,22 @@ mod tests {
 	}
 
 	#[test]
+	fn the_sampler_key_is_bound_to_all_its_parts() {
+		let (query, node, manifest) = (H256::zero(), NodeId::new([1; 32]), H256::zero());
+		let beacon = Beacon { session: 0, randomness: H256::zero() };
+		let keys = [
+			sampler_key(&GENESIS, &query, &node, &manifest, &beacon),
+			sampler_key(&query, &query, &node, &manifest, &beacon),
+			sampler_key(&GENESIS, &GENESIS, &node, &manifest, &beacon),
+			sampler_key(&GENESIS, &query, &NodeId::new([2; 32]), &manifest, &beacon),
+			sampler_key(&GENESIS, &query, &node, &GENESIS, &beacon),
+			sampler_key(&GENESIS, &query, &node, &manifest, &Beacon { session: 1, ..beacon }),
+		];
+		let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+		assert_eq!(distinct.len(), keys.len());
+	}
+
+	#[test]
 	fn every_altered_byte_is_caught() {
 		let (receipt, pair) = made();
 		let (key, bytes) = (pair.public(), receipt.encode());

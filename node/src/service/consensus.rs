@@ -1,9 +1,10 @@
 //! BABE and GRANDPA: importing blocks and authoring them.
 
 use super::{Backend, Client, JUSTIFICATION_PERIOD, Pool, SelectChain};
-use sc_consensus::{BackoffAuthoringOnFinalizedHeadLagging, DefaultImportQueue};
+use sc_consensus::DefaultImportQueue;
 use sc_consensus_babe::{BabeBlockImport, BabeLink, BabeWorkerHandle, SlotProportion};
 use sc_consensus_grandpa::{GrandpaBlockImport, LinkHalf};
+use sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging;
 use sc_network_sync::SyncingService;
 use sc_service::{Configuration, TaskManager, error::Error as ServiceError};
 use sc_telemetry::TelemetryHandle;

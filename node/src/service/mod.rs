@@ -5,9 +5,9 @@ pub mod workers;
 
 use crate::{cli::InferenceArgs, rpc};
 use sc_client_api::{Backend as _, BlockBackend};
-use sc_network::NetworkBackend;
+use sc_network::{NetworkBackend, config::FullNetworkConfiguration};
 use sc_service::{
-	Configuration, PartialComponents, TaskManager, WarpSyncConfig, config::FullNetworkConfiguration,
+	Configuration, PartialComponents, TaskManager, WarpSyncConfig,
 	error::Error as ServiceError,
 };
 use sc_telemetry::{Telemetry, TelemetryWorker};
@@ -72,7 +72,7 @@ pub fn new_partial(config: &Configuration) -> Result<Partial, ServiceError> {
 		telemetry
 	});
 	let select_chain = sc_consensus::LongestChain::new(backend.clone());
-	let transaction_pool = Arc::from(
+	let transaction_pool: Arc<Pool> = Arc::from(
 		sc_transaction_pool::Builder::new(
 			task_manager.spawn_essential_handle(),
 			client.clone(),
@@ -86,7 +86,7 @@ pub fn new_partial(config: &Configuration) -> Result<Partial, ServiceError> {
 		config,
 		client.clone(),
 		select_chain.clone(),
-		OffchainTransactionPoolFactory::new(Arc::clone(&transaction_pool) as _),
+		OffchainTransactionPoolFactory::new(transaction_pool.clone()),
 		&task_manager,
 		telemetry.as_ref().map(Telemetry::handle),
 	)?;
@@ -191,7 +191,7 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
 	let force_authoring = config.force_authoring;
 	let enable_grandpa = !config.disable_grandpa;
 	let database_path = config.database.path().map(Path::to_path_buf);
-	let backoff = Some(sc_consensus::BackoffAuthoringBlocksStrategyOf::default());
+	let backoff = Some(sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging::default());
 	let shared_voter_state = sc_consensus_grandpa::SharedVoterState::empty();
 
 	let rpc_builder = {

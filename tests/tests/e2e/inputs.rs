@@ -56,10 +56,11 @@ fn post(url: &str, body: &[u8]) -> (u16, String) {
 	(status, body)
 }
 
-/// Code of the error in a JSON-RPC answer.
+/// Code of the error in a JSON-RPC answer, or in the first answer of a batch.
 fn code(body: &str) -> i64 {
 	let value: Value = serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {body}"));
-	value["error"]["code"]
+	let answer = value.get(0).unwrap_or(&value);
+	answer["error"]["code"]
 		.as_i64()
 		.unwrap_or_else(|| panic!("no error in {body}"))
 }

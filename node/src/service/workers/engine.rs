@@ -22,6 +22,7 @@ pub fn start(args: &InferenceArgs) -> Result<Option<Arc<dyn Engine>>, String> {
 	Ok(match &args.engine {
 		EngineChoice::None => None,
 		EngineChoice::Dummy => Some(Arc::new(DummyEngine::new())),
+		EngineChoice::Remote(url) => return Err(format!("{url}: remote engines are not built in")),
 		EngineChoice::Embedded => Some(Arc::new(LocalEngine::load(&config(args)?))),
 	})
 }
@@ -62,5 +63,6 @@ fn config(args: &InferenceArgs) -> Result<EngineConfig, String> {
 		slots: args.engine_slots as u32,
 		queue: args.engine_queue as u32,
 		embedding: complete.then_some(embedding),
+		..EngineConfig::default()
 	})
 }
