@@ -48,7 +48,9 @@ enum Sub {
 	Check(CheckFile),
 }
 
+// Without this the group has no members, because some of the arguments are nested, and clap takes it for absent.
 #[derive(Args)]
+#[group(args = ["legal_name"])]
 struct Prepare {
 	/// Registered legal name of the organisation, exactly as in its register. Only its hash goes into the file.
 	#[arg(long, value_name = "NAME")]
@@ -437,6 +439,98 @@ impl From<TierName> for HardwareTier {
 			TierName::Light => Self::Light,
 			TierName::Mid => Self::Mid,
 			TierName::Heavy => Self::Heavy,
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clap::Parser;
+
+	#[derive(Parser)]
+	struct Line {
+		#[command(flatten)]
+		join: Join,
+	}
+
+	#[test]
+	fn a_file_is_prepared_or_checked() {
+		let node = AccountId32::new([1; 32]).to_string();
+		let prepare = [
+			"join",
+			"--legal-name",
+			"X",
+			"--jurisdiction",
+			"NO",
+			"--suri",
+			"//Eve",
+			"--node",
+			&node,
+			"--keystore",
+			"/tmp",
+		];
+		let line = Line::try_parse_from(prepare).unwrap();
+		assert!(line.join.prepare.is_some() && line.join.check.is_none());
+		let line = Line::try_parse_from(["join", "check", "join.json"]).unwrap();
+		assert!(line.join.prepare.is_none() && line.join.check.is_some());
+		assert!(Line::try_parse_from(["join"]).is_err());
+	}
+
+	/// An application in order but for its session keys, which only a node can make.
+	fn file() -> JoinFile {
+		let (member, worker) = (
+			sr25519::Pair::from_seed(&[1; 32]),
+			worker::WorkerPair::from_seed(&[2; 32]),
+		);
+		let (genesis, node) = (H256::repeat_byte(3), AccountId32::new([4; 32]));
+		let proof = worker.sign(worker::possession(&genesis, &node).as_bytes());
+		let application = Application {
+			genesis,
+			member: account(&member),
+			legal_name_hash: legal_name_hash("Example"),
+			jurisdiction: "NO".into(),
+			node,
+			roles: vec![NodeRole::Validator],
+			tier: HardwareTier::Light,
+			peer_id: "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp".into(),
+			addresses: vec!["/dns/node.example.org/tcp/30333".into()],
+			worker_key: keys::hex(&worker.public()),
+			worker_proof: Bytes(AsRef::<[u8]>::as_ref(&proof).to_vec()),
+			session_keys: Bytes(vec![]),
+			session_proof: Bytes(vec![]),
+		};
+		application.sign(&member)
+	}
+
+	fn failing(file: &JoinFile) -> Vec<&'static str> {
+		checks(file)
+			.iter()
+			.filter(|check| check.outcome == Outcome::Fails)
+			.map(|check| check.name)
+			.collect()
+	}
+
+	#[test]
+	fn every_wrong_part_of_an_application_is_named() {
+		assert_eq!(failing(&file()), ["session keys"]);
+		type Alteration = (&'static str, fn(&mut Application));
+		let alterations: [Alteration; 6] = [
+			("jurisdiction", |a| a.jurisdiction = "Norway".into()),
+			("accounts", |a| a.node = a.member.clone()),
+			("peer id", |a| a.peer_id = "QmUnknown".into()),
+			("addresses", |a| a.addresses.clear()),
+			("roles", |a| a.roles.clear()),
+			("worker key", |a| a.genesis = H256::zero()),
+		];
+		for (name, alter) in alterations {
+			let mut altered = file();
+			alter(&mut altered.application);
+			let names = failing(&altered);
+			assert!(
+				names.contains(&name) && names.contains(&"signature"),
+				"{name}: {names:?}"
+			);
 		}
 	}
 }

@@ -107,6 +107,18 @@ fn main() {
 		decode = decode.max((tokens - concurrent) as f64 / wrote);
 		total = total.max(tokens as f64 / all);
 	}
+	// What an audit of the last answer costs, as a part of what the answer cost.
+	let last = run(&jobs[0]);
+	let cost = (last.prefill + last.decode).as_secs_f64();
+	let started = Instant::now();
+	let query = ScoreQuery {
+		model: jobs[0].model.clone(),
+		prompt_token_ids: last.prompt_token_ids,
+		token_ids: last.token_ids,
+		top_k: 64,
+	};
+	engine.score(&query).expect("the model scores");
+	let audit = started.elapsed().as_secs_f64() / cost;
 	let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
 	let peak = status
 		.lines()
@@ -119,6 +131,6 @@ fn main() {
 		.unwrap_or(0)
 		/ 1024;
 	println!(
-		"{{\"prefill\": {prefill:.1}, \"decode\": {decode:.1}, \"total\": {total:.1}, \"peakMiB\": {peak}}}"
+		"{{\"prefill\": {prefill:.1}, \"decode\": {decode:.1}, \"total\": {total:.1}, \"peakMiB\": {peak}, \"audit\": {audit:.2}}}"
 	);
 }

@@ -5,14 +5,17 @@ use crate::{
 	kernels::{Cpu, Out, TILE},
 	llama::Shape,
 	math,
-	pool::Workers,
 };
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use std::{
 	collections::BTreeMap,
+	ops::Range,
 	path::{Path, PathBuf},
-	sync::Arc,
+	sync::{
+		Arc,
+		atomic::{AtomicUsize, Ordering::*},
+	},
 };
 use touchstone_primitives::{H256, tagged_hash};
 
@@ -248,62 +251,111 @@ impl Adapter {
 			bytes,
 		})
 	}
+}
 
-	/// Multiplies vectors with the first factors of their adapters, for matrices that `x` is about to be multiplied with. What
-	/// comes back goes into that product: for each matrix and vector the rest of the change. Nothing if nobody has an adapter.
-	pub(crate) fn project<'a>(
-		workers: &Workers<'_>,
-		cpu: Cpu,
-		adapters: &[Option<&'a Self>],
+/// What adapters add to the products of some vectors with some matrices. The first factor is applied by tasks that run beside the
+/// product; whoever needs the result first waits for them.
+pub(crate) struct Changes<'a> {
+	/// For each matrix, one for each vector.
+	factors: Vec<Option<&'a Factors>>,
+	/// Which of `factors`, and from which of its rows on: one task.
+	tasks: Vec<(usize, usize)>,
+	left: AtomicUsize,
+	x: &'a [f32],
+	count: usize,
+	/// Results of the first factor, `stride` apart.
+	inner: Out,
+	stride: usize,
+}
+
+impl<'a> Changes<'a> {
+	/// Rows of a first factor that a task computes.
+	const ROWS: usize = 4;
+
+	/// What `adapters`, one for each vector of `x`, change about the products of `x` and the matrices named by `targets`.
+	pub(crate) fn new(
+		adapters: &[Option<&'a Adapter>],
 		layer: usize,
 		targets: &[Target],
-		x: &[f32],
+		x: &'a [f32],
 		inner: &'a mut Vec<f32>,
-	) -> Vec<Vec<Option<Change<'a>>>> {
-		if adapters.iter().all(Option::is_none) {
-			return Vec::new();
-		}
-		let count = adapters.len();
-		let cols = x.len() / count;
-		let factors = |i: usize, target: Target| {
-			adapters[i].and_then(|a| a.factors[layer][target as usize].as_ref())
+	) -> Self {
+		let none = || adapters.iter().all(Option::is_none);
+		let factors: Vec<Option<&Factors>> = match none() {
+			true => Vec::new(),
+			false => targets
+				.iter()
+				.flat_map(|t| {
+					adapters
+						.iter()
+						.map(|a| a.and_then(|a| a.factors[layer][*t as usize].as_ref()))
+				})
+				.collect(),
 		};
-		inner.resize(targets.len() * count * MAX_RANK, 0.0);
-		let out = Out(inner.as_mut_ptr());
-		crate::llama::each(workers, count, &|i| {
-			for (t, target) in targets.iter().enumerate() {
-				if let Some(Factors { a, rank, scale, .. }) = factors(i, *target) {
-					// Each call has its own places.
-					let inner = unsafe { out.slice((t * count + i) * MAX_RANK, *rank) };
-					math::project(cpu, a, *scale, &x[i * cols..][..cols], inner);
-				}
-			}
-		});
-		let inner: &'a [f32] = inner;
-		let change = |t: usize, i: usize| {
-			let Factors { b, rank, .. } = factors(i, targets[t])?;
-			Some(Change {
-				b,
-				inner: &inner[(t * count + i) * MAX_RANK..][..*rank],
+		let stride = factors.iter().flatten().map(|f| f.rank).max().unwrap_or(0);
+		inner.resize(factors.len() * stride, 0.0);
+		let tasks: Vec<(usize, usize)> = factors
+			.iter()
+			.enumerate()
+			.flat_map(|(index, f)| {
+				(0..f.map_or(0, |f| f.rank))
+					.step_by(Self::ROWS)
+					.map(move |row| (index, row))
 			})
-		};
-		(0..targets.len())
-			.map(|t| (0..count).map(|i| change(t, i)).collect())
-			.collect()
+			.collect();
+		let left = AtomicUsize::new(tasks.len());
+		let inner = Out(inner.as_mut_ptr());
+		Self {
+			factors,
+			tasks,
+			left,
+			x,
+			count: adapters.len(),
+			inner,
+			stride,
+		}
 	}
-}
 
-/// What an adapter adds to the product of one vector and one matrix.
-pub(crate) struct Change<'a> {
-	b: &'a [u16],
-	inner: &'a [f32],
-}
+	/// How many tasks there are.
+	pub(crate) fn tasks(&self) -> usize {
+		self.tasks.len()
+	}
 
-impl Change<'_> {
-	/// Adds it to the sums of a tile's rows.
-	pub(crate) fn add(&self, cpu: Cpu, tile: usize, sums: &mut [f32; TILE]) {
-		let size = self.inner.len() * TILE;
-		math::expand(cpu, &self.b[tile * size..][..size], self.inner, sums);
+	/// Does some of the tasks. Each must be done once, and be begun before anybody calls `add`.
+	pub(crate) fn run(&self, cpu: Cpu, tasks: Range<usize>) {
+		let cols = self.x.len() / self.count;
+		let tasks = &self.tasks[tasks];
+		for &(index, row) in tasks {
+			if let Some(Factors { a, rank, scale, .. }) = self.factors[index] {
+				let rows = Self::ROWS.min(rank - row);
+				// Each task has its own places.
+				let inner = unsafe { self.inner.slice(index * self.stride + row, rows) };
+				let x = &self.x[index % self.count * cols..][..cols];
+				math::project(cpu, &a[row * cols..][..rows * cols], *scale, x, inner);
+			}
+		}
+		self.left.fetch_sub(tasks.len(), Release);
+	}
+
+	/// Adds the change to the sums of a tile of rows, for one vector and one matrix.
+	pub(crate) fn add(
+		&self,
+		cpu: Cpu,
+		matrix: usize,
+		vector: usize,
+		tile: usize,
+		sums: &mut [f32; TILE],
+	) {
+		let index = matrix * self.count + vector;
+		let Some(Factors { b, rank, .. }) = self.factors.get(index).copied().flatten() else {
+			return;
+		};
+		while self.left.load(Acquire) > 0 {
+			std::hint::spin_loop();
+		}
+		// All tasks are done, so nobody writes any more.
+		let inner = unsafe { self.inner.slice(index * self.stride, *rank) };
+		math::expand(cpu, &b[tile * rank * TILE..][..rank * TILE], inner, sums);
 	}
 }
 

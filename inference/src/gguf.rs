@@ -34,7 +34,12 @@ pub(crate) enum Storage {
 	F16,
 	Q4_0,
 	Q4_1,
+	Q5_0,
+	Q5_1,
 	Q8_0,
+	Q4K,
+	Q5K,
+	Q6K,
 	BF16,
 }
 
@@ -45,7 +50,12 @@ impl Storage {
 			1 => Self::F16,
 			2 => Self::Q4_0,
 			3 => Self::Q4_1,
+			6 => Self::Q5_0,
+			7 => Self::Q5_1,
 			8 => Self::Q8_0,
+			12 => Self::Q4K,
+			13 => Self::Q5K,
+			14 => Self::Q6K,
 			30 => Self::BF16,
 			_ => return None,
 		})
@@ -58,7 +68,12 @@ impl Storage {
 			Self::F16 | Self::BF16 => (1, 2),
 			Self::Q4_0 => (32, 18),
 			Self::Q4_1 => (32, 20),
+			Self::Q5_0 => (32, 22),
+			Self::Q5_1 => (32, 24),
 			Self::Q8_0 => (32, 34),
+			Self::Q4K => (256, 144),
+			Self::Q5K => (256, 176),
+			Self::Q6K => (256, 210),
 		}
 	}
 
@@ -69,7 +84,12 @@ impl Storage {
 			Self::F16 => "f16",
 			Self::Q4_0 => "q4_0",
 			Self::Q4_1 => "q4_1",
+			Self::Q5_0 => "q5_0",
+			Self::Q5_1 => "q5_1",
 			Self::Q8_0 => "q8_0",
+			Self::Q4K => "q4_k",
+			Self::Q5K => "q5_k",
+			Self::Q6K => "q6_k",
 			Self::BF16 => "bf16",
 		}
 	}
@@ -423,7 +443,9 @@ fn read_tensor_info(reader: &mut Hashing) -> Result<TensorInfo, EngineError> {
 	let id = reader.u32(&name)?;
 	let storage = Storage::from_id(id).ok_or_else(|| {
 		reader.bad(
-			format!("tensor {name} stored as f32, f16, bf16, q4_0, q4_1 or q8_0"),
+			format!(
+				"tensor {name} stored as f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k or q6_k"
+			),
 			format!("GGML type {id}; convert the file"),
 		)
 	})?;

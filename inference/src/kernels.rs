@@ -4,7 +4,7 @@
 //! integer sum for each block of 32 columns, scaled and added block after block with fused multiply-adds. So every
 //! instruction set, thread count and batch gives the same bits, which is what makes answers checkable on other machines.
 
-use crate::{adapter::Change, gguf::Storage, pool::Workers};
+use crate::{adapter::Changes, gguf::Storage, kformats, pool::Workers};
 use half::f16;
 
 /// Rows of a tile.
@@ -98,58 +98,90 @@ impl Width {
 pub(crate) fn computed_as(storage: Storage) -> &'static str {
 	match storage {
 		Storage::Q4_0 => "q4_0",
-		Storage::Q4_1 => "q4_1",
-		Storage::Q8_0 | Storage::F32 | Storage::F16 | Storage::BF16 => "q8_0",
+		Storage::Q4_1 | Storage::Q4K => "q4_1",
+		_ => "q8_0",
 	}
 }
 
-/// One block of one row: scale, offset, values.
-fn read_block(storage: Storage, bytes: &[u8]) -> Result<(f16, f16, [i8; BLOCK]), &'static str> {
+/// A block of one row: scale, offset, values.
+type Block = (f16, f16, [i8; BLOCK]);
+
+/// Repacks a block of a file, which makes one of ours or, with the K formats, eight.
+fn read_blocks(storage: Storage, bytes: &[u8]) -> Result<Vec<Block>, &'static str> {
 	let half = |at: usize| f16::from_le_bytes([bytes[at], bytes[at + 1]]);
-	let mut values = [0i8; BLOCK];
-	let mut nibbles = |packed: &[u8]| {
-		for (i, byte) in packed.iter().enumerate() {
-			values[i] = (byte & 15) as i8;
-			values[i + 16] = (byte >> 4) as i8;
-		}
-	};
-	let (scale, offset) = match storage {
+	let blocks = match storage {
 		Storage::Q4_0 => {
-			nibbles(&bytes[2..18]);
-			(half(0), f16::from_f32(-8.0 * half(0).to_f32()))
+			let offset = f16::from_f32(-8.0 * half(0).to_f32());
+			vec![(half(0), offset, nibbles(&bytes[2..18]))]
 		}
-		Storage::Q4_1 => {
-			nibbles(&bytes[4..20]);
-			(half(0), half(2))
-		}
+		Storage::Q4_1 => vec![(half(0), half(2), nibbles(&bytes[4..20]))],
 		Storage::Q8_0 => {
+			let mut values = [0i8; BLOCK];
 			for (value, byte) in values.iter_mut().zip(&bytes[2..34]) {
 				*value = i8::from_le_bytes([*byte]);
 			}
 			if values.contains(&i8::MIN) {
 				return Err("-128 as a value of q8_0");
 			}
-			(half(0), f16::ZERO)
+			vec![(half(0), f16::ZERO, values)]
 		}
-		Storage::F32 | Storage::F16 | Storage::BF16 => {
-			let floats = floats(storage, bytes)?;
-			let most = floats.iter().fold(0f32, |m, x| m.max(x.abs()));
-			let scale = f16::from_f32(most / 127.0);
-			let inverse = if scale > f16::ZERO {
-				1.0 / scale.to_f32()
-			} else {
-				0.0
-			};
-			for (value, x) in values.iter_mut().zip(&floats) {
-				*value = (x * inverse).round_ties_even().clamp(-127.0, 127.0) as i8;
-			}
-			(scale, f16::ZERO)
+		Storage::Q4K => kformats::q4_k(bytes)
+			.map(|(scale, offset, values)| (f16::from_f32(scale), f16::from_f32(offset), values))
+			.into(),
+		Storage::Q5_0 => vec![round(&kformats::q5(bytes, half(0).to_f32(), None))],
+		Storage::Q5_1 => {
+			vec![round(&kformats::q5(
+				bytes,
+				half(0).to_f32(),
+				Some(half(2).to_f32()),
+			))]
 		}
+		Storage::Q5K => kformats::q5_k(bytes)
+			.chunks_exact(BLOCK)
+			.map(round)
+			.collect(),
+		Storage::Q6K => kformats::q6_k(bytes)
+			.chunks_exact(BLOCK)
+			.map(round)
+			.collect(),
+		Storage::F32 | Storage::F16 | Storage::BF16 => vec![round(&floats(storage, bytes)?)],
 	};
-	if !scale.is_finite() || !offset.is_finite() {
-		return Err("a scale that is no finite number");
+	let finite = |(scale, offset, _): &Block| scale.is_finite() && offset.is_finite();
+	match blocks.iter().all(finite) {
+		true => Ok(blocks),
+		false => Err("a scale that is no finite number"),
 	}
-	Ok((scale, offset, values))
+}
+
+/// The 32 numbers of 4 bits in 16 bytes: first all low halves, then all high ones.
+fn nibbles(packed: &[u8]) -> [i8; BLOCK] {
+	let mut values = [0; BLOCK];
+	for (i, byte) in packed.iter().enumerate() {
+		values[i] = (byte & 15) as i8;
+		values[i + 16] = (byte >> 4) as i8;
+	}
+	values
+}
+
+/// Rounds 32 numbers to 8 bits. Numbers that are not finite make a scale that is not.
+fn round(numbers: &[f32]) -> Block {
+	let nan = numbers.iter().any(|x| x.is_nan());
+	let most = if nan {
+		f32::NAN
+	} else {
+		numbers.iter().fold(0f32, |m, x| m.max(x.abs()))
+	};
+	let scale = f16::from_f32(most / 127.0);
+	let inverse = if scale > f16::ZERO {
+		1.0 / scale.to_f32()
+	} else {
+		0.0
+	};
+	let mut values = [0; BLOCK];
+	for (value, x) in values.iter_mut().zip(numbers) {
+		*value = (x * inverse).round_ties_even().clamp(-127.0, 127.0) as i8;
+	}
+	(scale, f16::ZERO, values)
 }
 
 /// Reads unquantised numbers.
@@ -184,45 +216,55 @@ impl Matrix {
 		bytes: &[u8],
 	) -> Result<Self, &'static str> {
 		let (values, block_bytes) = storage.block();
-		let stride = BLOCK / values as usize * block_bytes as usize;
+		// Plain numbers come one by one, and are taken by 32; the K formats come by 256.
+		let size = BLOCK.max(values as usize);
+		let stride = size / values as usize * block_bytes as usize;
 		let blocks = cols / BLOCK;
-		if !cols.is_multiple_of(BLOCK) || bytes.len() != rows * blocks * stride {
+		if !cols.is_multiple_of(size) || bytes.len() != rows * cols / size * stride {
 			return Err("rows that are not made of whole blocks of 32 values");
 		}
 		let width = match storage {
-			Storage::Q4_0 | Storage::Q4_1 => Width::Four,
+			Storage::Q4_0 | Storage::Q4_1 | Storage::Q4K => Width::Four,
 			_ => Width::Eight,
 		};
 		let tiles = rows.div_ceil(TILE);
-		let mut data = vec![Line([0; 64]); tiles * blocks * width.lines()];
-		let mut scales = vec![0u16; tiles * blocks * width.scales()];
-		for (index, block) in bytes.chunks_exact(stride).enumerate() {
-			let (row, block_index) = (index / blocks, index % blocks);
-			let at = row / TILE * blocks + block_index;
-			let lane = row % TILE;
-			let (scale, offset, values) = read_block(storage, block)?;
-			scales[at * width.scales() + lane] = scale.to_bits();
-			let lines = &mut data[at * width.lines()..][..width.lines()];
-			for (col, value) in values.iter().enumerate() {
-				let (group, byte) = (col / 4, lane * 4 + col % 4);
-				match width {
-					Width::Four => {
-						lines[group / 2].0[byte] |= (*value as u8) << (group % 2 * 4);
-					}
-					Width::Eight => lines[group].0[byte] = *value as u8,
-				}
-			}
-			if width == Width::Four {
-				scales[at * width.scales() + TILE + lane] = offset.to_bits();
-			}
-		}
-		Ok(Self {
+		let data = vec![Line([0; 64]); tiles * blocks * width.lines()];
+		let scales = vec![0u16; tiles * blocks * width.scales()];
+		let mut matrix = Self {
 			rows,
 			cols,
 			width,
 			data,
 			scales,
-		})
+		};
+		let mut index = 0;
+		for bytes in bytes.chunks_exact(stride) {
+			for block in read_blocks(storage, bytes)? {
+				matrix.put(index / blocks, index % blocks, block);
+				index += 1;
+			}
+		}
+		Ok(matrix)
+	}
+
+	/// Puts a block of a row into its place.
+	fn put(&mut self, row: usize, block: usize, (scale, offset, values): Block) {
+		let width = self.width;
+		let at = row / TILE * (self.cols / BLOCK) + block;
+		let lane = row % TILE;
+		let scales = &mut self.scales[at * width.scales()..][..width.scales()];
+		scales[lane] = scale.to_bits();
+		if width == Width::Four {
+			scales[TILE + lane] = offset.to_bits();
+		}
+		let lines = &mut self.data[at * width.lines()..][..width.lines()];
+		for (col, value) in values.iter().enumerate() {
+			let (group, byte) = (col / 4, lane * 4 + col % 4);
+			match width {
+				Width::Four => lines[group / 2].0[byte] |= (*value as u8) << (group % 2 * 4),
+				Width::Eight => lines[group].0[byte] = *value as u8,
+			}
+		}
 	}
 
 	/// Bytes in memory.
@@ -343,14 +385,14 @@ impl Out {
 }
 
 /// Multiplies each of the first `count` vectors with each matrix; `outs[m][v * rows + r]` is the product of vector v and row r.
-/// What adapters change, `changes[m][v]`, is added; none of them if it is empty.
+/// What adapters change is added.
 pub(crate) fn multiply(
 	workers: &Workers<'_>,
 	cpu: Cpu,
 	matrices: &[&Matrix],
 	acts: &Acts,
 	count: usize,
-	changes: &[Vec<Option<Change<'_>>>],
+	changes: Option<&Changes<'_>>,
 	outs: &mut [&mut Vec<f32>],
 ) {
 	for (matrix, out) in matrices.iter().zip(outs.iter_mut()) {
@@ -361,13 +403,27 @@ pub(crate) fn multiply(
 	let total: usize = matrices.iter().map(|m| m.tiles()).sum();
 	let chunk = total.div_ceil(workers.threads() * 8).max(1);
 	let pointers: Vec<Out> = outs.iter_mut().map(|out| Out(out.as_mut_ptr())).collect();
-	workers.run(total.div_ceil(chunk), &|task| {
+	// Tasks are begun in order: when the first tile needs what adapters change, somebody is at work on all of it.
+	let extra = changes.map_or(0, Changes::tasks);
+	let extra_chunk = extra.div_ceil(workers.threads() * 4).max(1);
+	let extra_tasks = extra.div_ceil(extra_chunk);
+	workers.run(extra_tasks + total.div_ceil(chunk), &|task| {
+		if let (Some(changes), true) = (changes, task < extra_tasks) {
+			changes.run(cpu, task * extra_chunk..extra.min((task + 1) * extra_chunk));
+			return;
+		}
+		let task = task - extra_tasks;
 		for index in task * chunk..total.min((task + 1) * chunk) {
 			let (mut matrix, mut tile) = (0, index);
 			while tile >= matrices[matrix].tiles() {
 				tile -= matrices[matrix].tiles();
 				matrix += 1;
 			}
+			let change = |vector: usize, sums: &mut [f32; TILE]| {
+				if let Some(changes) = changes {
+					changes.add(cpu, matrix, vector, tile, sums);
+				}
+			};
 			// Each tile writes its own rows of each vector; all lengths were checked above.
 			unsafe {
 				multiply_tile(
@@ -376,7 +432,7 @@ pub(crate) fn multiply(
 					tile,
 					acts,
 					count,
-					changes.get(matrix),
+					change,
 					pointers[matrix],
 				)
 			};
@@ -390,7 +446,7 @@ unsafe fn multiply_tile(
 	tile: usize,
 	acts: &Acts,
 	count: usize,
-	changes: Option<&Vec<Option<Change<'_>>>>,
+	change: impl Fn(usize, &mut [f32; TILE]),
 	out: Out,
 ) {
 	let blocks = matrix.cols / BLOCK;
@@ -419,9 +475,7 @@ unsafe fn multiply_tile(
 		}
 		each!(1 2 3 4 5 6 7 8);
 		for (n, sums) in sums[..group].iter_mut().enumerate() {
-			if let Some(change) = changes.and_then(|c| c[first + n].as_ref()) {
-				change.add(cpu, tile, sums);
-			}
+			change(first + n, sums);
 			let at = (first + n) * matrix.rows + tile * TILE;
 			unsafe { out.slice(at, rows) }.copy_from_slice(&sums[..rows]);
 		}
@@ -719,7 +773,7 @@ mod tests {
 						&[&matrix],
 						&acts,
 						count,
-						&[],
+						None,
 						&mut [&mut out],
 					);
 					assert_eq!(
@@ -732,7 +786,7 @@ mod tests {
 						alone.reset(1, cols);
 						unsafe { alone.places().store(cpu, 0, x) };
 						let mut one = vec![];
-						multiply(&workers, cpu, &[&matrix], &alone, 1, &[], &mut [&mut one]);
+						multiply(&workers, cpu, &[&matrix], &alone, 1, None, &mut [&mut one]);
 						assert_eq!(one, out[n * rows..][..rows]);
 					}
 				}

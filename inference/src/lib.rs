@@ -3,6 +3,7 @@
 //! | backend | what it is |
 //! |---|---|
 //! | [`LocalEngine`] | GGUF models on this machine's processor, with ONNX Runtime for embeddings |
+//! | [`RemoteEngine`] | any server that speaks OpenAI's HTTP interface |
 //! | [`DummyEngine`] | no model at all, for tests of everything else |
 
 mod adapter;
@@ -12,11 +13,13 @@ mod embed;
 mod engine;
 mod gguf;
 mod kernels;
+mod kformats;
 mod llama;
 mod local;
 mod math;
 mod pool;
 mod prefix;
+mod remote;
 pub mod sampler;
 mod scheduler;
 mod slots;
@@ -28,3 +31,4 @@ pub use config::*;
 pub use dummy::DummyEngine;
 pub use engine::*;
 pub use local::{AdapterInfo, LocalEngine};
+pub use remote::{RemoteConfig, RemoteEngine, RemoteModel};

@@ -2,7 +2,7 @@
 
 use crate::{
 	EngineError,
-	adapter::{Adapter, Target},
+	adapter::{Adapter, Changes, Target},
 	gguf::{Gguf, TensorInfo},
 	kernels::{Acts, Cpu, Matrix, Out, computed_as, floats, multiply},
 	math::{self, LANES},
@@ -348,7 +348,7 @@ impl Model {
 		for (n, layer) in self.layers.iter().enumerate() {
 			self.normalise(workers, x, &layer.attention_norm, input, acts, count);
 			let targets = [Target::Query, Target::Key, Target::Value];
-			let changes = Adapter::project(workers, cpu, &adapters, n, &targets, input, &mut inner);
+			let changes = Changes::new(&adapters, n, &targets, input, &mut inner);
 			let matrices = [&layer.query, &layer.key, &layer.value];
 			multiply(
 				workers,
@@ -356,7 +356,7 @@ impl Model {
 				&matrices,
 				acts,
 				count,
-				&changes,
+				Some(&changes),
 				&mut [query, key, value],
 			);
 			for (i, row) in rows.iter().enumerate() {
@@ -396,43 +396,28 @@ impl Model {
 				}
 			});
 			self.quantise(workers, attended, q, acts, count);
-			let changes = Adapter::project(
-				workers,
-				cpu,
-				&adapters,
-				n,
-				&[Target::Output],
-				attended,
-				&mut inner,
-			);
+			let changes = Changes::new(&adapters, n, &[Target::Output], attended, &mut inner);
 			multiply(
 				workers,
 				cpu,
 				&[&layer.output],
 				acts,
 				count,
-				&changes,
+				Some(&changes),
 				&mut [projected],
 			);
 			math::add(cpu, x, projected);
 
 			self.normalise(workers, x, &layer.ffn_norm, input, acts, count);
-			let changes = Adapter::project(
-				workers,
-				cpu,
-				&adapters,
-				n,
-				&[Target::Gate, Target::Up],
-				input,
-				&mut inner,
-			);
+			let changes =
+				Changes::new(&adapters, n, &[Target::Gate, Target::Up], input, &mut inner);
 			multiply(
 				workers,
 				cpu,
 				&[&layer.gate, &layer.up],
 				acts,
 				count,
-				&changes,
+				Some(&changes),
 				&mut [gate, up],
 			);
 			acts.reset(count, hidden);
@@ -443,22 +428,14 @@ impl Model {
 				math::silu_times(cpu, gate, &up[i * hidden..][..hidden]);
 				places.store(cpu, i, gate);
 			});
-			let changes = Adapter::project(
-				workers,
-				cpu,
-				&adapters,
-				n,
-				&[Target::Down],
-				gate,
-				&mut inner,
-			);
+			let changes = Changes::new(&adapters, n, &[Target::Down], gate, &mut inner);
 			multiply(
 				workers,
 				cpu,
 				&[&layer.down],
 				acts,
 				count,
-				&changes,
+				Some(&changes),
 				&mut [projected],
 			);
 			math::add(cpu, x, projected);
@@ -492,7 +469,7 @@ impl Model {
 			&[head],
 			acts,
 			rows.len(),
-			&[],
+			None,
 			&mut [logits],
 		);
 		logits
@@ -539,7 +516,7 @@ impl Model {
 }
 
 /// Calls `task` for every number below `count`; few calls are not worth sharing out.
-pub(crate) fn each(workers: &Workers<'_>, count: usize, task: &(dyn Fn(usize) + Sync)) {
+fn each(workers: &Workers<'_>, count: usize, task: &(dyn Fn(usize) + Sync)) {
 	const TOGETHER: usize = 4;
 	workers.run(count.div_ceil(TOGETHER), &|n| {
 		(n * TOGETHER..count.min((n + 1) * TOGETHER)).for_each(task);

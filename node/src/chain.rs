@@ -17,7 +17,7 @@ use touchstone_primitives::{
 	receipt::Beacon,
 	worker::WorkerId,
 };
-use touchstone_runtime::Block;
+use touchstone_runtime::opaque::Block;
 
 /// Reads of this node's chain.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use crate::{
 use sc_cli::{OffchainWorkerEnabled, SubstrateCli};
 use sc_network::config::NetworkBackendType;
 use sc_service::PartialComponents;
-use touchstone_runtime::{Block, Hash};
+use touchstone_runtime::{Hash, opaque::Block};
 
 impl SubstrateCli for Cli {
 	fn impl_name() -> String {

@@ -9,7 +9,7 @@ use sc_consensus_grandpa::{
 use sc_rpc::SubscriptionTaskExecutor;
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
-use touchstone_runtime::{Block, BlockNumber, Hash};
+use touchstone_runtime::{BlockNumber, Hash, opaque::Block};
 
 /// What the modules need.
 pub struct Deps {

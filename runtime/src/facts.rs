@@ -5,6 +5,8 @@
 //! call that writes it.
 
 #[frame_support::pallet]
+// The macros expand to `expect` and to functions with as many arguments as the call has.
+#[allow(clippy::expect_used, clippy::too_many_arguments)]
 pub mod pallet {
 	use frame_support::{pallet_prelude::*, traits::Get};
 	use frame_system::pallet_prelude::*;
@@ -18,7 +20,7 @@ pub mod pallet {
 
 	#[pallet::config]
 	pub trait Config: frame_system::Config {
-		/// The pot of common credit, which may hold every unit that nobody else holds.
+		/// Credit in existence now.
 		type Issuance: Get<u128>;
 	}
 
@@ -40,6 +42,8 @@ pub mod pallet {
 	pub struct GenesisConfig<T: Config> {
 		/// Slots of a BABE epoch: 200 for a consortium, 20 on one machine, 10 for development.
 		pub epoch_length: u64,
+		/// Credit in existence: what the balances of the genesis block add up to.
+		pub supply: u128,
 		#[serde(skip)]
 		#[doc(hidden)]
 		pub _config: core::marker::PhantomData<T>,
@@ -51,7 +55,7 @@ pub mod pallet {
 			if self.epoch_length > 0 {
 				EpochLength::<T>::put(self.epoch_length);
 			}
-			Supply::<T>::put(T::Issuance::get());
+			Supply::<T>::put(self.supply);
 		}
 	}
 

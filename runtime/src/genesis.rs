@@ -174,7 +174,7 @@ fn patch(constants: Constants, founders: &[Founder]) -> serde_json::Value {
 		(f.node.to_account_id(), f.node.to_account_id(), keys)
 	});
 	build_struct_json_patch!(RuntimeGenesisConfig {
-		facts: FactsConfig { epoch_length: constants.epoch_length },
+		facts: FactsConfig { epoch_length: constants.epoch_length, supply: SUPPLY },
 		babe: BabeConfig { epoch_config: BABE_GENESIS_EPOCH_CONFIG },
 		balances: BalancesConfig { balances },
 		consortium: ConsortiumConfig {

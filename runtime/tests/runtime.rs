@@ -38,6 +38,7 @@ fn chain(preset: &str) -> sp_io::TestExternalities {
 	let mut ext = sp_io::TestExternalities::new(config.build_storage().unwrap());
 	ext.execute_with(|| {
 		System::set_block_number(1);
+		pallet_babe::CurrentSlot::<Runtime>::put(sp_consensus_babe::Slot::from(1));
 		Timestamp::set_timestamp(SLOT_DURATION);
 	});
 	ext

@@ -29,7 +29,7 @@ export function papi(devnet) {
       timeout: 300_000,
     });
     console.log(stdout + stderr);
-    const { touchstone } = await import(join(HERE, DESCRIPTORS, 'dist/index.mjs'));
+    const { touchstone } = await import(join(HERE, DESCRIPTORS, 'dist/index.js'));
     client = createClient(getWsProvider(devnet().rpc()));
     api = client.getTypedApi(touchstone);
   });

@@ -5,9 +5,10 @@ import { Keyring } from '@polkadot/keyring';
 import { stringCamelCase } from '@polkadot/util';
 import { until } from './devnet.mjs';
 
-// Calls that build or check blocks, or that want an extrinsic: they run only inside the node, which calls them at every
-// block, so here it is enough that their types are understood.
-const INSIDE_THE_NODE = /^(core\.(executeBlock|initializeBlock)|blockBuilder\..*|taggedTransactionQueue\..*|offchainWorkerApi\..*)$/;
+// Calls that build or check blocks or use the keystore run only inside the node, and some want an extrinsic or a proof, which no
+// default value is: for these it is enough that their types are understood.
+const INSIDE_THE_NODE =
+  /^(core\.(executeBlock|initializeBlock)|blockBuilder\..*|taggedTransactionQueue\..*|offchainWorkerApi\..*|sessionKeys\.generateSessionKeys)$/;
 const EXTRINSIC_OR_PROOF = /(queryInfo|queryFeeDetails|submitReportEquivocation.*|buildState)$/;
 
 export function polkadotJs(devnet) {

@@ -72,14 +72,6 @@ impl Watch {
 			seen.conflicts
 		);
 	}
-
-	/// Highest final block that any node has told of.
-	pub fn highest(&self) -> u32 {
-		let seen = self.seen.lock().expect("nobody panics with it");
-		seen.finalized
-			.last_key_value()
-			.map_or(0, |(number, _)| *number)
-	}
 }
 
 impl Drop for Watch {

@@ -205,12 +205,7 @@ impl Node {
 			.arg("--listen-addr")
 			.arg(self.listen_address())
 			.args(["--rpc-port", &self.rpc.to_string()])
-			.args([
-				"--no-prometheus",
-				"--no-telemetry",
-				"--no-mdns",
-				"--no-hardware-benchmarks",
-			])
+			.args(["--no-prometheus", "--no-telemetry", "--no-mdns"])
 			.args(&self.setup.arguments)
 			.stdin(Stdio::null())
 			.stdout(log.try_clone().expect("an open file can be shared"))

@@ -14,7 +14,7 @@ use sp_inherents::CreateInherentDataProviders;
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::Registry;
-use touchstone_runtime::{Block, Hash};
+use touchstone_runtime::{Hash, opaque::Block};
 
 type Inherents = (SlotInherent, sp_timestamp::InherentDataProvider);
 

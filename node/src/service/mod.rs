@@ -13,7 +13,7 @@ use sc_service::{
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use std::{path::Path, sync::Arc, time::Duration};
-use touchstone_runtime::{Block, Hash, RuntimeApi};
+use touchstone_runtime::{Hash, RuntimeApi, opaque::Block};
 
 /// Executes the runtime: standard host functions only, so that light clients can run it too.
 pub type Executor = sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>;

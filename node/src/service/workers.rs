@@ -14,7 +14,7 @@ use sp_keystore::{Keystore, KeystorePtr};
 use std::{path::PathBuf, sync::Arc};
 use touchstone_gateway::{Answerer, ChainState, Limits, anchor, openai, rpc};
 use touchstone_primitives::worker;
-use touchstone_runtime::Block;
+use touchstone_runtime::opaque::Block;
 use touchstone_workers::{AnchorLimits, Anchorer, Journal, OffchainMailbox};
 
 /// API key of the OpenAI-compatible door on chains with well-known keys.

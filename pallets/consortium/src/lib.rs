@@ -105,6 +105,8 @@ pub type RootProposalOf<T> = RootProposal<BlockNumberFor<T>, BoundedCallOf<T>>;
 const LOG_TARGET: &str = "runtime::consortium";
 
 #[frame_support::pallet]
+// The macros expand to `expect` and to functions with as many arguments as the call has.
+#[allow(clippy::expect_used, clippy::too_many_arguments)]
 pub mod pallet {
 	use super::*;
 

@@ -56,6 +56,8 @@ pub use touchstone_primitives::model::ModelRecord;
 pub use weights::WeightInfo;
 
 #[frame_support::pallet]
+// The macros expand to `expect` and to functions with as many arguments as the call has.
+#[allow(clippy::expect_used, clippy::too_many_arguments)]
 pub mod pallet {
 	use super::{WeightInfo, types::*};
 	use alloc::{boxed::Box, vec::Vec};

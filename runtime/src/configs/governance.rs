@@ -11,7 +11,6 @@ use frame_system::EnsureRoot;
 use pallet_collective::{
 	EnsureProportionAtLeast, EnsureProportionMoreThan, Instance1, PrimeDefaultVote,
 };
-use sp_runtime::Perbill;
 
 /// The council: one seat for each member that is not revoked, kept in step by the consortium pallet.
 pub type CouncilInstance = Instance1;
@@ -20,7 +19,7 @@ pub const MAX_MEMBERS: u32 = 100;
 
 parameter_types! {
 	pub const MotionDuration: BlockNumber = 7 * DAYS;
-	pub MaxMotionWeight: Weight = Perbill::from_percent(50) * BlockWeights::get().max_block;
+	pub MaxMotionWeight: Weight = super::share(50, BlockWeights::get().max_block);
 }
 
 impl pallet_collective::Config<CouncilInstance> for Runtime {

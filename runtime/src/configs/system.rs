@@ -33,6 +33,11 @@ use sp_version::RuntimeVersion;
 const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
 /// Time that a block may take, of the three seconds of its slot.
 const BLOCK_WEIGHT: Weight = Weight::from_parts(WEIGHT_REF_TIME_PER_SECOND, u64::MAX);
+/// That many per cent of a weight.
+pub(super) const fn share(percent: u64, of: Weight) -> Weight {
+	of.saturating_div(100).saturating_mul(percent)
+}
+
 /// Bytes of a block.
 const BLOCK_LENGTH: u32 = 5 * 1024 * 1024;
 
@@ -43,7 +48,7 @@ parameter_types! {
 		limits::BlockWeights::with_sensible_defaults(BLOCK_WEIGHT, NORMAL_RATIO);
 	pub BlockLength: limits::BlockLength = limits::BlockLength::builder()
 		.max_length(BLOCK_LENGTH)
-		.modify_max_length_for_class(DispatchClass::Normal, |m| *m = NORMAL_RATIO * BLOCK_LENGTH)
+		.modify_max_length_for_class(DispatchClass::Normal, |m| *m = NORMAL_RATIO.mul_floor(BLOCK_LENGTH))
 		.build();
 	pub const Ss58Prefix: u16 = SS58_PREFIX;
 }
@@ -222,8 +227,8 @@ parameter_types! {
 		RuntimeHoldReason::Preimage(pallet_preimage::HoldReason::Preimage);
 	pub const PreimageBaseDeposit: Balance = deposit(1, 0);
 	pub const PreimageByteDeposit: Balance = MILLI;
-	pub MaximumSchedulerWeight: Weight = Perbill::from_percent(60) * BLOCK_WEIGHT;
-	pub MbmServiceWeight: Weight = Perbill::from_percent(60) * BLOCK_WEIGHT;
+	pub MaximumSchedulerWeight: Weight = share(60, BLOCK_WEIGHT);
+	pub MbmServiceWeight: Weight = share(60, BLOCK_WEIGHT);
 }
 
 impl pallet_preimage::Config for Runtime {

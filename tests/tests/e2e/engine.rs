@@ -5,7 +5,7 @@ use std::fs;
 use touchstone_primitives::receipt::answer_hash;
 use touchstone_rpc::{AskRequest, AskUpdate, InferenceClient};
 use touchstone_tests::{
-	answers::wait_for_proof,
+	answers::{ask, wait_for_proof},
 	network::Network,
 	smollm2,
 	wait::{until, until_true},
@@ -48,6 +48,9 @@ async fn a_truncated_model_is_named_and_the_whole_one_answers() {
 			.is_ok_and(|health| health.engine.state == "ready")
 	})
 	.await;
+
+	// The node may still be finding its place on the chain.
+	ask(&chain, "Are you there?").await;
 
 	// A real answer, streamed; the deltas are the text, and blocks are made meanwhile.
 	let best = chain.best_number().await.unwrap();

@@ -131,7 +131,6 @@ async fn bad_requests_have_their_own_errors() {
 		json!({"prompt": "hi", "temperature": 9.0}),
 		json!({"prompt": "hi", "temperature": -0.5}),
 		json!({"prompt": "hi", "topK": 65}),
-		json!({"prompt": long}),
 		json!({"messages": [{"role": "assistant", "content": "hi"}]}),
 	] {
 		let code = refused("inference_ask", json!([request]));
@@ -142,6 +141,11 @@ async fn bad_requests_have_their_own_errors() {
 			request.to_string()
 		);
 	}
+	let too_long = json!([{"prompt": long}]);
+	assert_eq!(
+		refused("inference_ask", too_long),
+		i64::from(errors::REQUEST_TOO_LARGE)
+	);
 	let topic = json!([{"prompt": "hi", "topic": "astrology"}]);
 	assert_eq!(
 		refused("inference_ask", topic),

@@ -3,7 +3,8 @@
 use crate::cli::{EngineChoice, InferenceArgs};
 use std::{env, path::PathBuf, sync::Arc};
 use touchstone_inference::{
-	DummyEngine, EmbeddingConfig, Engine, EngineConfig, LocalEngine, ModelConfig,
+	DummyEngine, EmbeddingConfig, Engine, EngineConfig, LocalEngine, ModelConfig, RemoteConfig,
+	RemoteEngine,
 };
 
 /// Name of the model that scripts/setup installs.
@@ -22,7 +23,14 @@ pub fn start(args: &InferenceArgs) -> Result<Option<Arc<dyn Engine>>, String> {
 	Ok(match &args.engine {
 		EngineChoice::None => None,
 		EngineChoice::Dummy => Some(Arc::new(DummyEngine::new())),
-		EngineChoice::Remote(url) => return Err(format!("{url}: remote engines are not built in")),
+		EngineChoice::Remote(url) => {
+			let engine = RemoteEngine::connect(RemoteConfig {
+				slots: args.engine_slots as u32,
+				queue: args.engine_queue as u32,
+				..RemoteConfig::new(url)
+			});
+			Some(Arc::new(engine.map_err(|e| e.to_string())?))
+		}
 		EngineChoice::Embedded => Some(Arc::new(LocalEngine::load(&config(args)?))),
 	})
 }
