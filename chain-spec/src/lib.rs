@@ -76,7 +76,7 @@ pub fn generate(founding: &Founding) -> Result<ChainSpec, FoundingError> {
 		.with_chain_type(ChainType::Live)
 		.with_boot_nodes(boot_nodes)
 		.with_properties(properties())
-		.with_genesis_config(founding.genesis()?)
+		.with_genesis_config_patch(founding.genesis()?)
 		.build())
 }
 
@@ -106,6 +106,17 @@ mod tests {
 				"chain-spec/presets/{id}.json differs from the runtime's preset; if that is meant, run \
 				 `TOUCHSTONE_UPDATE=1 cargo test --release -p touchstone-chain-spec` and commit the file"
 			);
+		}
+	}
+
+	#[test]
+	fn the_example_makes_a_chain_whose_genesis_state_can_be_built() {
+		let founding = include_str!("../consortium.example.toml").parse().unwrap();
+		// Without a blob (SKIP_WASM_BUILD) nothing can build the state.
+		if runtime().is_ok() {
+			let spec = generate(&founding).unwrap();
+			let raw = sc_service::ChainSpec::as_json(&spec, true).unwrap();
+			assert!(raw.contains("\"0x3a636f6465\""), "the state holds the code");
 		}
 	}
 

@@ -212,7 +212,7 @@ impl Adapter {
 					(Some(a), Some(b)) => {
 						used += 2;
 						bytes += (a.len() + b.len()) * 2;
-						let b = tiled(&b, config.r, |row| place(target, row, shape.head));
+						let b = tiled(&b, config.r, |row| place(target, row, shape));
 						let a = a.into_iter().map(round).collect();
 						*slot = Some(Factors {
 							a,
@@ -419,10 +419,11 @@ fn known(name: &str, layers: usize) -> bool {
 		})
 }
 
-/// Where a row of a Hugging Face matrix is in a GGUF file: rotated pairs are neighbours there, and halves here.
-fn place(target: Target, row: usize, head: usize) -> usize {
+/// Where a row of a Hugging Face matrix is in a GGUF file: Llama's rotated pairs are put side by side there.
+fn place(target: Target, row: usize, shape: &Shape) -> usize {
+	let head = shape.head;
 	match target {
-		Target::Query | Target::Key => {
+		Target::Query | Target::Key if shape.neighbours => {
 			let (start, within) = (row / head * head, row % head);
 			start + within % (head / 2) * 2 + within / (head / 2)
 		}

@@ -90,3 +90,31 @@ impl EngineConfig {
 		self.threads.unwrap_or(cores.saturating_sub(1)).max(1)
 	}
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_an_operator_leaves_out_has_a_default_and_what_is_misspelt_is_refused() {
+		let config: EngineConfig = serde_json::from_str(
+			r#"{
+				"models": [{ "name": "base", "path": "base.gguf" }],
+				"adapters": [{ "name": "law", "base": "base", "path": "law" }],
+				"adapterMib": 64,
+				"slots": 2
+			}"#,
+		)
+		.unwrap();
+		assert_eq!(
+			(config.slots, config.queue, config.adapter_mib),
+			(2, 32, 64)
+		);
+		assert_eq!(
+			(config.models[0].context, config.adapters[0].blake2.clone()),
+			(None, None)
+		);
+		assert!(config.compute_threads() >= 1);
+		assert!(serde_json::from_str::<EngineConfig>(r#"{ "slot": 2 }"#).is_err());
+	}
+}

@@ -3,7 +3,7 @@
 //! | backend | what it is |
 //! |---|---|
 //! | [`LocalEngine`] | GGUF models on this machine's processor, with ONNX Runtime for embeddings |
-//! | [`RemoteEngine`] | any server that speaks OpenAI's HTTP interface |
+//! | [`RemoteEngine`] | a vLLM, SGLang or llama.cpp server, with the token ids that it sampled |
 //! | [`DummyEngine`] | no model at all, for tests of everything else |
 
 mod adapter;
@@ -31,4 +31,4 @@ pub use config::*;
 pub use dummy::DummyEngine;
 pub use engine::*;
 pub use local::{AdapterInfo, LocalEngine};
-pub use remote::{RemoteConfig, RemoteEngine, RemoteModel};
+pub use remote::*;

@@ -1,4 +1,4 @@
-//! Transformers of the Llama family: what they consist of and how they run.
+//! Transformers of the Llama family (Llama, Qwen2): what they consist of and how they run.
 
 use crate::{
 	EngineError,
@@ -24,6 +24,10 @@ pub(crate) struct Shape {
 	pub(crate) head: usize,
 	pub(crate) vocabulary: usize,
 	pub(crate) context: usize,
+	/// Whether positions rotate neighbouring numbers of a head, and not those of its two halves.
+	pub(crate) neighbours: bool,
+	/// Whether queries, keys and values have biases.
+	biases: bool,
 	eps: f32,
 	rope_base: f64,
 }
@@ -33,6 +37,8 @@ struct Layer {
 	query: Matrix,
 	key: Matrix,
 	value: Matrix,
+	/// Those of query, key and value, if the model has them.
+	biases: Option<[Vec<f32>; 3]>,
 	output: Matrix,
 	ffn_norm: Vec<f32>,
 	gate: Matrix,
@@ -98,26 +104,30 @@ impl Shape {
 	/// Reads and checks the numbers.
 	pub(crate) fn read(gguf: &Gguf, vocabulary: usize) -> Result<Self, EngineError> {
 		let architecture = gguf.text("general.architecture")?;
-		if architecture != "llama" {
-			return Err(gguf.bad("general.architecture: llama", architecture));
+		let qwen2 = architecture == "qwen2";
+		if architecture != "llama" && !qwen2 {
+			return Err(gguf.bad("general.architecture: llama or qwen2", architecture));
 		}
-		let width = gguf.number("llama.embedding_length", 32, MAX_WIDTH)?;
-		let heads = gguf.number("llama.attention.head_count", 1, 1024)?;
+		let key = |name: &str| format!("{architecture}.{name}");
+		let width = gguf.number(&key("embedding_length"), 32, MAX_WIDTH)?;
+		let heads = gguf.number(&key("attention.head_count"), 1, 1024)?;
 		let shape = Self {
-			layers: gguf.number("llama.block_count", 1, 1024)?,
+			layers: gguf.number(&key("block_count"), 1, 1024)?,
 			width,
-			hidden: gguf.number("llama.feed_forward_length", 32, MAX_WIDTH)?,
+			hidden: gguf.number(&key("feed_forward_length"), 32, MAX_WIDTH)?,
 			heads,
-			kv_heads: gguf.number("llama.attention.head_count_kv", 1, heads as u64)?,
-			head: match gguf.metadata.contains_key("llama.attention.key_length") {
-				true => gguf.number("llama.attention.key_length", 2, 1024)?,
+			kv_heads: gguf.number(&key("attention.head_count_kv"), 1, heads as u64)?,
+			head: match gguf.metadata.contains_key(&key("attention.key_length")) {
+				true => gguf.number(&key("attention.key_length"), 2, 1024)?,
 				false => width / heads,
 			},
 			vocabulary,
-			context: gguf.number("llama.context_length", 1, 1 << 24)?,
-			eps: gguf.float("llama.attention.layer_norm_rms_epsilon")? as f32,
-			rope_base: match gguf.metadata.contains_key("llama.rope.freq_base") {
-				true => gguf.float("llama.rope.freq_base")?,
+			neighbours: !qwen2,
+			biases: qwen2,
+			context: gguf.number(&key("context_length"), 1, 1 << 24)?,
+			eps: gguf.float(&key("attention.layer_norm_rms_epsilon"))? as f32,
+			rope_base: match gguf.metadata.contains_key(&key("rope.freq_base")) {
+				true => gguf.float(&key("rope.freq_base"))?,
 				false => 10_000.0,
 			},
 		};
@@ -132,17 +142,17 @@ impl Shape {
 				format!("{shape:?}"),
 			));
 		}
-		if gguf.metadata.contains_key("llama.rope.dimension_count") {
-			let rotated = gguf.number("llama.rope.dimension_count", 0, MAX_WIDTH)?;
+		if gguf.metadata.contains_key(&key("rope.dimension_count")) {
+			let rotated = gguf.number(&key("rope.dimension_count"), 0, MAX_WIDTH)?;
 			if rotated != shape.head {
 				return Err(gguf.bad(
-					format!("llama.rope.dimension_count: {}", shape.head),
+					format!("{}: {}", key("rope.dimension_count"), shape.head),
 					rotated.to_string(),
 				));
 			}
 		}
-		for key in ["llama.rope.scaling.type", "llama.expert_count"] {
-			if let Some(value) = gguf.metadata.get(key)
+		for key in [key("rope.scaling.type"), key("expert_count")] {
+			if let Some(value) = gguf.metadata.get(&key)
 				&& *value != crate::gguf::Value::Text("none".into())
 				&& *value != crate::gguf::Value::Unsigned(0)
 			{
@@ -179,6 +189,11 @@ impl Shape {
 			] {
 				all.insert(format!("blk.{layer}.{name}.weight"), shape);
 			}
+			for (name, size) in [("attn_q", q), ("attn_k", kv), ("attn_v", kv)] {
+				if self.biases {
+					all.insert(format!("blk.{layer}.{name}.bias"), (1, size));
+				}
+			}
 		}
 		all
 	}
@@ -202,7 +217,7 @@ impl Model {
 				}
 				None => {
 					return Err(gguf.bad(
-						"only tensors of a plain Llama model",
+						"only tensors of a plain Llama or Qwen2 model",
 						format!("tensor {} with {found}", tensor.name),
 					));
 				}
@@ -231,7 +246,7 @@ impl Model {
 					found,
 				)
 			};
-			if name.ends_with("norm.weight") {
+			if name.ends_with("norm.weight") || name.ends_with(".bias") {
 				vectors.insert(name.clone(), floats(storage, &bytes).map_err(refused)?);
 			} else {
 				dtypes.insert(computed_as(storage));
@@ -246,11 +261,17 @@ impl Model {
 		let mut layers = Vec::new();
 		for n in 0..shape.layers {
 			let name = |part: &str| format!("blk.{n}.{part}.weight");
+			let mut bias = |part: &str| vector(&format!("blk.{n}.{part}.bias"));
+			let biases = match shape.biases {
+				true => Some([bias("attn_q")?, bias("attn_k")?, bias("attn_v")?]),
+				false => None,
+			};
 			layers.push(Layer {
 				attention_norm: vector(&name("attn_norm"))?,
 				query: matrix(&name("attn_q"))?,
 				key: matrix(&name("attn_k"))?,
 				value: matrix(&name("attn_v"))?,
+				biases,
 				output: matrix(&name("attn_output"))?,
 				ffn_norm: vector(&name("ffn_norm"))?,
 				gate: matrix(&name("ffn_gate"))?,
@@ -317,6 +338,7 @@ impl Model {
 			heads,
 			kv_heads,
 			head,
+			neighbours,
 			..
 		} = self.shape;
 		let (q, kv) = (heads * head, kv_heads * head);
@@ -362,8 +384,13 @@ impl Model {
 			for (i, row) in rows.iter().enumerate() {
 				let pairs = row.position * head / 2..(row.position + 1) * head / 2;
 				let (cos, sin) = (&self.cos[pairs.clone()], &self.sin[pairs]);
-				math::rotate(cpu, &mut query[i * q..][..q], head, cos, sin, true);
-				math::rotate(cpu, &mut key[i * kv..][..kv], head, cos, sin, true);
+				if let Some([to_query, to_key, to_value]) = &layer.biases {
+					math::add(cpu, &mut query[i * q..][..q], to_query);
+					math::add(cpu, &mut key[i * kv..][..kv], to_key);
+					math::add(cpu, &mut value[i * kv..][..kv], to_value);
+				}
+				math::rotate(cpu, &mut query[i * q..][..q], head, cos, sin, neighbours);
+				math::rotate(cpu, &mut key[i * kv..][..kv], head, cos, sin, neighbours);
 				caches[row.cache].store(
 					n,
 					row.position,

@@ -87,3 +87,35 @@ impl Prefixes {
 		}
 	}
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn cache(length: usize) -> Cache {
+		Cache::default().prefix(length)
+	}
+
+	#[test]
+	fn longest_common_beginning_of_the_same_adapter_is_found() {
+		let mut prefixes = Prefixes::new(1 << 20);
+		let tokens: Vec<u32> = (0..40).collect();
+		prefixes.keep(None, tokens[..20].to_vec(), cache(20));
+		prefixes.keep(None, tokens[..30].to_vec(), cache(30));
+		prefixes.keep(None, tokens[..25].to_vec(), cache(25));
+		assert_eq!(prefixes.kept.len(), 1, "the longest one serves for all");
+		assert_eq!(prefixes.find(None, &tokens).length, 30);
+		assert_eq!(
+			prefixes.find(None, &tokens[..30]).length,
+			29,
+			"one token is left to compute"
+		);
+		assert_eq!(prefixes.find(None, &tokens[..SHORTEST]).length, 0);
+		assert_eq!(prefixes.find(Some(H256::zero()), &tokens).length, 0);
+		let other: Vec<u32> = tokens
+			.iter()
+			.map(|t| if *t < 12 { *t } else { 99 })
+			.collect();
+		assert_eq!(prefixes.find(None, &other).length, 12);
+	}
+}

@@ -1,435 +1,486 @@
-//! Somebody else's engine: any server that speaks OpenAI's HTTP interface, such as vLLM, SGLang or llama.cpp's.
+//! An OpenAI-compatible server (vLLM, SGLang, llama.cpp's) as an engine.
 //!
-//! Token ids are taken from `token_ids` (vLLM with `return_token_ids`) or from the `id` of each log probability (llama.cpp). A server
-//! that gives neither can answer, but its answers have no tokens that anybody could audit, and the manifest says so.
+//! A receipt is about token ids, so the ids must be those that the server sampled. Text is never tokenised again here: an
+//! answer whose ids the server does not tell, or not all of them, fails with what to configure. How ids are asked for:
+//!
+//! | server | request | ids come |
+//! |---|---|---|
+//! | vLLM | `return_token_ids` | with every part of the stream |
+//! | SGLang | `return_input_ids_in_sglext`, `return_output_ids_in_sglext` | in the last part of the stream |
+//! | llama.cpp | `/apply-template`, `/tokenize`, `/completion` with `return_tokens` | with the whole answer, which comes in one piece |
+//!
+//! llama.cpp is not asked for a stream because its stream leaves out the ids of tokens that end inside a character.
+//!
+//! The server's own sampler chooses the tokens, seeded with the sampler key. The manifest therefore names that server as
+//! engine and sampler, and an answer cannot be replayed bit for bit as the embedded engine's can.
+
+mod breaker;
+mod config;
+mod transport;
+mod wire;
+
+pub use config::{RemoteConfig, RemoteKind, RemoteLimits, RemoteModel};
 
 use crate::{
 	Engine, EngineError, Finish, Generated, Job, Load, ModelInfo, ModelState, Piece, ScoreQuery,
 	ScoredPosition, slots::Slots,
 };
-use parking_lot::{Mutex, RwLock};
-use serde::{Deserialize, Serialize};
+use breaker::Breaker;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{
-	io::{BufRead, BufReader},
 	ops::ControlFlow,
-	path::PathBuf,
+	sync::{
+		Arc,
+		mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+	},
 	time::{Duration, Instant},
 };
-use touchstone_primitives::{H256, manifest::Manifest, request::Role, tagged_hash};
+use touchstone_primitives::{manifest::Manifest, request::Role};
+use transport::{Fault, Transport};
+use wire::{Chunk, Completion, Embeddings, Listing, Prompt, Tokens};
 
-/// Failures in a row after which the server is left alone for a while.
-const FAILURES: u32 = 5;
-/// How long it is left alone.
-const REST: Duration = Duration::from_secs(10);
-/// Longest line of a stream.
-const MAX_LINE: usize = 1 << 20;
+/// Most bytes of a reply that is not a stream.
+const MAX_REPLY: usize = 16 << 20;
+/// Longest pause before a retry.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// Settings of a remote engine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RemoteConfig {
-	/// Base URL up to and including `/v1`.
-	pub url: String,
-	/// File that holds the key, if the server wants one.
-	#[serde(default)]
-	pub key_file: Option<PathBuf>,
-	/// Models to offer; what the server lists if empty.
-	#[serde(default)]
-	pub models: Vec<RemoteModel>,
-	/// Model for embeddings, if any.
-	#[serde(default)]
-	pub embedding: Option<String>,
-	/// Jobs that run at a time.
-	#[serde(default = "default_slots")]
-	pub slots: u32,
-	/// Jobs that may wait.
-	#[serde(default = "default_queue")]
-	pub queue: u32,
-	/// Seconds to wait for a connection and for the answer to begin.
-	#[serde(default = "default_wait")]
-	pub wait_seconds: u64,
-	/// Seconds that a whole answer may take.
-	#[serde(default = "default_answer")]
-	pub answer_seconds: u64,
-	/// How often a request is repeated that could not be delivered. One that has begun to answer never is.
-	#[serde(default = "default_retries")]
-	pub retries: u32,
-}
-
-fn default_slots() -> u32 {
-	16
-}
-fn default_queue() -> u32 {
-	64
-}
-fn default_wait() -> u64 {
-	30
-}
-fn default_answer() -> u64 {
-	600
-}
-fn default_retries() -> u32 {
-	2
-}
-
-impl RemoteConfig {
-	/// The usual settings for a server.
-	pub fn new(url: &str) -> Self {
-		Self {
-			url: url.into(),
-			key_file: None,
-			models: Vec::new(),
-			embedding: None,
-			slots: default_slots(),
-			queue: default_queue(),
-			wait_seconds: default_wait(),
-			answer_seconds: default_answer(),
-			retries: default_retries(),
-		}
-	}
-}
-
-/// A model of the server, and what the operator declares about it. The declaration is what answers are audited against.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RemoteModel {
-	/// Name for people and for the OpenAI door.
-	pub name: String,
-	/// What the server calls the model, or the LoRA on it.
-	pub remote: String,
-	/// What produces its answers.
-	pub manifest: Manifest,
-}
-
-/// A server that answers in our place.
+/// Answers with what a server samples.
 pub struct RemoteEngine {
-	config: RemoteConfig,
-	key: Option<String>,
-	agent: ureq::Agent,
-	/// Empty until the server was reached for the first time.
-	models: RwLock<Vec<RemoteModel>>,
+	server: Arc<Server>,
 	slots: Slots,
-	health: Mutex<Health>,
+	breaker: Breaker,
+	/// Dropping it ends the thread that asks for the list of models.
+	_poller: Sender<()>,
 }
 
+struct Server {
+	config: RemoteConfig,
+	transport: Transport,
+	models: Vec<Model>,
+	states: Mutex<Vec<ModelState>>,
+}
+
+struct Model {
+	name: String,
+	remote_name: String,
+	manifest: Manifest,
+}
+
+/// What has come of an answer.
 #[derive(Default)]
-struct Health {
-	failures: u32,
-	resting_until: Option<Instant>,
-	last: String,
-}
-
-/// Why one attempt failed.
-enum Attempt {
-	/// The server may do better next time.
-	Again(String),
-	/// The request itself is at fault.
-	Never(EngineError),
+struct Answer {
+	text: String,
+	token_ids: Vec<u32>,
+	prompt_token_ids: Vec<u32>,
+	first: Option<Instant>,
 }
 
 impl RemoteEngine {
-	/// Reads the key, and asks the server for its models if none are configured. A server that is not there yet is asked again
-	/// when somebody needs it.
-	pub fn connect(config: RemoteConfig) -> Result<Self, EngineError> {
-		let key = match &config.key_file {
-			None => None,
-			Some(file) => {
-				let text = std::fs::read_to_string(file).map_err(|e| {
-					EngineError::Failed(format!(
-						"the key of {} in {}: {e}",
-						config.url,
-						file.display()
-					))
-				})?;
-				Some(text.trim().to_string())
-			}
-		};
-		let wait = Some(Duration::from_secs(config.wait_seconds));
-		let agent = ureq::Agent::config_builder()
-			.timeout_connect(wait)
-			.timeout_recv_response(wait)
-			.timeout_recv_body(Some(Duration::from_secs(config.answer_seconds)))
-			.http_status_as_error(false)
-			.build()
-			.into();
-		let slots = Slots::new(config.slots, config.queue);
-		let models = RwLock::new(config.models.clone());
-		let engine = Self {
-			config,
-			key,
-			agent,
-			models,
-			slots,
-			health: Mutex::default(),
-		};
-		if let Err(error) = engine.known() {
-			log::warn!(target: "engine", "no remote models yet: {error}");
-		}
-		Ok(engine)
-	}
-
-	/// The models, asked for if there are none yet.
-	fn known(&self) -> Result<Vec<RemoteModel>, EngineError> {
-		let known = self.models.read().clone();
-		if !known.is_empty() {
-			return Ok(known);
-		}
-		let found = self.discover()?;
-		*self.models.write() = found.clone();
-		Ok(found)
-	}
-
-	/// The server's own list. Nothing is known about these models but their names.
-	fn discover(&self) -> Result<Vec<RemoteModel>, EngineError> {
-		let answer = self.with_retries(|| {
-			let mut request = self.agent.get(format!("{}/models", self.config.url));
-			if let Some(key) = &self.key {
-				request = request.header("authorization", format!("Bearer {key}"));
-			}
-			accepted(request.call())
-		})?;
-		let list: Value = json_of(answer)?;
-		let names = list["data"].as_array().into_iter().flatten();
-		let names: Vec<&str> = names.filter_map(|model| model["id"].as_str()).collect();
-		if names.is_empty() {
-			let message = format!(
-				"{}/models lists no models; is it an OpenAI-compatible server?",
-				self.config.url
-			);
-			return Err(EngineError::Failed(message));
-		}
-		let undeclared = |name: &str| Manifest {
-			base: tagged_hash("touchstone/undeclared-model/1", &[name.as_bytes()]),
-			adapter: None,
-			engine: "remote/1".into(),
-			weight_dtype: "undeclared".into(),
-			cache_dtype: "undeclared".into(),
-			tokenizer: H256::zero(),
-			chat_template: H256::zero(),
-			sampler: "undeclared".into(),
-			context: 8192,
-		};
-		Ok(names
+	/// Checks the configuration and asks the server once for its models.
+	///
+	/// A server that cannot be reached is no error: its models are marked as failed and it is asked again and again.
+	pub fn connect(config: &RemoteConfig) -> Result<Self, EngineError> {
+		let models: Vec<Model> = config
+			.manifests()?
 			.into_iter()
-			.map(|name| RemoteModel {
-				name: name.into(),
-				remote: name.into(),
-				manifest: undeclared(name),
+			.map(|(model, manifest)| Model {
+				name: model.name.clone(),
+				remote_name: model.remote_name.clone(),
+				manifest,
 			})
-			.collect())
-	}
-
-	fn model(&self, name: &Option<String>) -> Result<RemoteModel, EngineError> {
-		let known = self.known()?;
-		let name = name.as_ref().unwrap_or(&known[0].name);
-		let found = known.iter().find(|m| m.name == *name);
-		found
-			.cloned()
-			.ok_or_else(|| EngineError::UnknownModel(name.clone()))
-	}
-
-	fn post(&self, path: &str, body: &Value) -> Result<Response, EngineError> {
-		self.with_retries(|| {
-			let mut request = self.agent.post(format!("{}/{path}", self.config.url));
-			if let Some(key) = &self.key {
-				request = request.header("authorization", format!("Bearer {key}"));
-			}
-			accepted(request.send_json(body))
+			.collect();
+		let limits = &config.limits;
+		let server = Arc::new(Server {
+			transport: Transport::new(&config.url, config.api_key()?, limits)?,
+			states: Mutex::new(vec![ModelState::Loading; models.len()]),
+			models,
+			config: config.clone(),
+		});
+		server.ask_for_models();
+		let (poller, ended) = channel();
+		std::thread::Builder::new()
+			.name("remote-models".into())
+			.spawn({
+				let server = server.clone();
+				move || server.poll(&ended)
+			})
+			.map_err(|e| EngineError::Failed(format!("cannot start a thread: {e}")))?;
+		Ok(Self {
+			slots: Slots::new(config.slots, config.queue),
+			breaker: Breaker::new(limits.breaker_failures, limits.breaker_rest()),
+			server,
+			_poller: poller,
 		})
 	}
 
-	/// Tries until the server accepts, the request proves wrong, or the patience ends.
-	fn with_retries(
+	fn model(&self, name: &Option<String>) -> Result<&Model, EngineError> {
+		let mut models = self.server.models.iter();
+		match name {
+			None => models.next(),
+			Some(name) => models.find(|m| m.name == *name),
+		}
+		.ok_or_else(|| EngineError::UnknownModel(name.clone().unwrap_or_default()))
+	}
+
+	/// Runs `call` behind the breaker, again as long as it may be repeated.
+	fn guarded<T>(
 		&self,
-		attempt: impl Fn() -> Result<Response, Attempt>,
-	) -> Result<Response, EngineError> {
-		for round in 0..=self.config.retries {
-			self.ensure_awake()?;
-			match attempt() {
-				Ok(response) => {
-					*self.health.lock() = Health::default();
-					return Ok(response);
-				}
-				Err(Attempt::Never(error)) => return Err(error),
-				Err(Attempt::Again(why)) => {
-					self.note_failure(why);
-					if round < self.config.retries {
-						std::thread::sleep(Duration::from_millis(200 << round.min(5)));
-					}
-				}
-			}
-		}
-		let why = self.health.lock().last.clone();
-		Err(EngineError::Failed(format!(
-			"{}: {why}; check that the server runs",
-			self.config.url
-		)))
-	}
-
-	fn ensure_awake(&self) -> Result<(), EngineError> {
-		let mut health = self.health.lock();
-		match health.resting_until {
-			Some(until) if Instant::now() < until => Err(EngineError::NotReady(
-				self.config.url.clone(),
+		model: &str,
+		mut call: impl FnMut() -> (bool, Result<T, Fault>),
+	) -> Result<T, EngineError> {
+		let pass = self.breaker.admit().map_err(|open| {
+			EngineError::NotReady(
+				model.into(),
 				format!(
-					"left alone for {} s after {FAILURES} failures; the last: {}",
-					REST.as_secs(),
-					health.last
+					"{} failed {} times in a row and gets a rest; it is tried again in {} ms; look into its log",
+					self.server.config.url,
+					open.failures,
+					open.retry_in.as_millis()
 				),
-			)),
-			Some(_) => {
-				// One failure more and it rests again.
-				health.resting_until = None;
-				health.failures = FAILURES - 1;
-				Ok(())
+			)
+		})?;
+		let mut attempt = 0;
+		loop {
+			let (begun, result) = call();
+			match result {
+				Ok(value) => {
+					pass.succeeded();
+					return Ok(value);
+				}
+				Err(fault)
+					if !begun
+						&& fault.may_be_repeated()
+						&& attempt < self.server.config.limits.retries =>
+				{
+					let base = self.server.config.limits.pause();
+					let pause = base.saturating_mul(1 << attempt.min(8));
+					log::debug!(target: "engine", "{}: {fault}; again in {pause:?}", self.server.config.url);
+					std::thread::sleep(pause.max(fault.asked_pause()).min(MAX_PAUSE));
+					attempt += 1;
+				}
+				Err(fault) => {
+					match fault.is_the_servers() {
+						true => pass.failed(),
+						false => pass.succeeded(),
+					}
+					return Err(self.explain(fault));
+				}
 			}
-			None => Ok(()),
 		}
 	}
 
-	fn note_failure(&self, why: String) {
-		let mut health = self.health.lock();
-		health.failures += 1;
-		health.last = why;
-		if health.failures >= FAILURES {
-			health.resting_until = Some(Instant::now() + REST);
+	fn explain(&self, fault: Fault) -> EngineError {
+		match fault {
+			Fault::Engine(error) => error,
+			Fault::Setup(what) => EngineError::Unsupported(what),
+			Fault::Status { code: 429, .. } => {
+				let Load { active, queued } = self.slots.load();
+				EngineError::Busy { active, queued }
+			}
+			fault => EngineError::Failed(format!("{}: {fault}", self.server.config.url)),
 		}
 	}
 }
 
-type Response = ureq::http::Response<ureq::Body>;
-
-/// Sorts out what came back.
-fn accepted(answer: Result<Response, ureq::Error>) -> Result<Response, Attempt> {
-	let mut response = answer.map_err(|e| Attempt::Again(e.to_string()))?;
-	let status = response.status().as_u16();
-	if status < 300 {
-		return Ok(response);
+impl Server {
+	fn poll(&self, ended: &Receiver<()>) {
+		while ended.recv_timeout(self.config.limits.poll()) == Err(RecvTimeoutError::Timeout) {
+			self.ask_for_models();
+		}
 	}
-	let body = response
-		.body_mut()
-		.with_config()
-		.limit(64 * 1024)
-		.read_to_string()
-		.unwrap_or_default();
-	let message = serde_json::from_str::<Value>(&body)
-		.ok()
-		.and_then(|v| {
-			[&v["error"]["message"], &v["message"], &v["detail"]]
-				.into_iter()
-				.find_map(|m| m.as_str().map(String::from))
-		})
-		.unwrap_or_else(|| body.chars().take(300).collect());
-	let why = format!("the server says {status}: {message}");
-	Err(match status {
-		408 | 429 | 500..=599 => Attempt::Again(why),
-		_ => Attempt::Never(EngineError::Failed(why)),
+
+	fn ask_for_models(&self) {
+		let listed = self
+			.transport
+			.get("/models", self.config.limits.first_token())
+			.and_then(|mut reply| reply.json::<Listing>(MAX_REPLY));
+		let states = self.models.iter().map(|model| match &listed {
+			Err(fault) => ModelState::Failed(format!(
+				"{}: {fault}; it is asked again every {} s",
+				self.config.url,
+				self.config.limits.poll().as_secs()
+			)),
+			Ok(listing) if listing.data.iter().any(|m| m.id == model.remote_name) => {
+				ModelState::Ready
+			}
+			Ok(listing) => ModelState::Failed(format!(
+				"{} does not serve \"{}\" but {:?}; correct `remoteName`",
+				self.config.url,
+				model.remote_name,
+				listing
+					.data
+					.iter()
+					.map(|m| &m.id)
+					.take(16)
+					.collect::<Vec<_>>()
+			)),
+		});
+		let states: Vec<_> = states.collect();
+		let mut known = self.states.lock();
+		for ((old, new), model) in known.iter().zip(&states).zip(&self.models) {
+			match new {
+				ModelState::Failed(why) if old != new => {
+					log::warn!(target: "engine", "{}: {why}", model.name)
+				}
+				_ => {}
+			}
+		}
+		*known = states;
+	}
+
+	/// One attempt to have a streamed answer, from vLLM or SGLang.
+	fn stream(
+		&self,
+		model: &Model,
+		job: &Job,
+		answer: &mut Answer,
+		sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
+	) -> Result<Finish, Fault> {
+		let limits = &self.config.limits;
+		let mut body = sampling(job);
+		body["model"] = json!(model.remote_name);
+		body["messages"] = messages(job);
+		body["max_tokens"] = json!(job.max_tokens);
+		body["repetition_penalty"] = json!(1);
+		body["logprobs"] = json!(true);
+		body["stream"] = json!(true);
+		body["stream_options"] = json!({ "include_usage": true });
+		let sglang = self.config.kind == RemoteKind::Sglang;
+		match sglang {
+			true => {
+				body["return_input_ids_in_sglext"] = json!(true);
+				body["return_output_ids_in_sglext"] = json!(true);
+			}
+			false => body["return_token_ids"] = json!(true),
+		}
+		let missing = Fault::Setup(self.config.kind.how_to_get_ids());
+		let mut deadline = Instant::now() + limits.first_token();
+		let mut reply = self
+			.transport
+			.post("/chat/completions", &body, limits.first_token())?;
+		reply.expect_stream()?;
+		let (mut finish, mut usage, mut logprobs) = (None, None, Vec::new());
+		loop {
+			let line = reply.line(deadline)?.ok_or(Fault::Truncated)?;
+			let Some(data) = line.strip_prefix("data:").map(str::trim) else {
+				continue;
+			};
+			if data == "[DONE]" {
+				break;
+			}
+			let chunk: Chunk = wire::parse(data.as_bytes())?;
+			if let Some(error) = chunk.error {
+				return Err(Fault::Garbled(format!(
+					"the stream says {}",
+					wire::shorten(&error.to_string())
+				)));
+			}
+			usage = chunk.usage.or(usage);
+			let mut piece = Piece::default();
+			if let Some(ids) = chunk.prompt_token_ids {
+				answer.prompt_token_ids = ids;
+				ensure_fits(answer, job, model)?;
+			}
+			if let Some(ids) = chunk.sglext {
+				answer.prompt_token_ids = ids.input_ids.unwrap_or_default().flatten();
+				piece.token_ids = ids.output_ids.unwrap_or_default().flatten();
+				piece.logprobs = std::mem::take(&mut logprobs);
+				ensure_fits(answer, job, model)?;
+			}
+			if let Some(choice) = chunk.choices.into_iter().next() {
+				if choice.delta.has_reasoning() {
+					return Err(Fault::Setup(
+						"take an answer that the server splits: start the server without a reasoning parser",
+					));
+				}
+				piece.text = choice.delta.content.unwrap_or_default();
+				let scores = choice.logprobs.and_then(|l| l.content).unwrap_or_default();
+				let scores = scores.into_iter().map(|l| l.logprob);
+				match sglang {
+					true => logprobs.extend(scores),
+					false => {
+						piece.token_ids = choice.token_ids.unwrap_or_default();
+						piece.logprobs = scores.collect();
+						// Said before the first text leaves, not after the whole answer.
+						if !piece.text.is_empty()
+							&& (answer.prompt_token_ids.is_empty()
+								|| answer.token_ids.is_empty() && piece.token_ids.is_empty())
+						{
+							return Err(missing);
+						}
+					}
+				}
+				finish = choice.finish_reason.or(finish);
+			}
+			if piece.text.is_empty() && piece.token_ids.is_empty() {
+				continue;
+			}
+			deadline = Instant::now() + limits.between_tokens();
+			if deliver(answer, piece, job, sink)?.is_break() {
+				return Ok(Finish::Cancelled);
+			}
+		}
+		let usage =
+			usage.ok_or_else(|| Fault::Garbled("no usage at the end of the stream".into()))?;
+		if answer.token_ids.is_empty()
+			|| usage.completion_tokens != answer.token_ids.len()
+			|| usage.prompt_tokens != answer.prompt_token_ids.len()
+		{
+			return Err(missing);
+		}
+		match finish.as_deref() {
+			Some("stop") => Ok(Finish::Stop),
+			Some("length") => Ok(Finish::Length),
+			Some(other) => Err(Fault::Garbled(format!(
+				"finish_reason \"{}\"",
+				wire::shorten(other)
+			))),
+			None => Err(Fault::Truncated),
+		}
+	}
+
+	/// One attempt to have an answer from llama.cpp's server, in one piece.
+	fn whole(
+		&self,
+		model: &Model,
+		job: &Job,
+		answer: &mut Answer,
+		sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
+	) -> Result<Finish, Fault> {
+		let limits = &self.config.limits;
+		let ask = |path: &str, mut body: Value, wait: Duration| {
+			body["model"] = json!(model.remote_name);
+			self.transport.post_native(path, &body, wait)
+		};
+		let missing = Fault::Setup(self.config.kind.how_to_get_ids());
+		let prompt: Prompt = ask(
+			"/apply-template",
+			json!({ "messages": messages(job) }),
+			limits.first_token(),
+		)?
+		.json(MAX_REPLY)?;
+		let tokens: Tokens = ask(
+			"/tokenize",
+			json!({ "content": prompt.prompt, "add_special": true, "parse_special": true }),
+			limits.first_token(),
+		)?
+		.json(MAX_REPLY)?;
+		answer.prompt_token_ids = tokens.tokens;
+		ensure_fits(answer, job, model)?;
+
+		let mut body = sampling(job);
+		body["prompt"] = json!(answer.prompt_token_ids);
+		body["n_predict"] = json!(job.max_tokens);
+		body["repeat_penalty"] = json!(1);
+		body["samplers"] = json!(["top_k", "temperature"]);
+		body["return_tokens"] = json!(true);
+		body["stream"] = json!(false);
+		let wait = limits.first_token() + limits.between_tokens().saturating_mul(job.max_tokens);
+		let reply: Completion = ask("/completion", body, wait)?.json(MAX_REPLY)?;
+		if reply.tokens.is_empty()
+			|| reply.tokens.len() != reply.tokens_predicted
+			|| answer.prompt_token_ids.len() != reply.tokens_evaluated
+			|| reply.truncated
+		{
+			return Err(missing);
+		}
+		let piece = Piece {
+			text: reply.content,
+			token_ids: reply.tokens,
+			logprobs: Vec::new(),
+		};
+		match (deliver(answer, piece, job, sink)?, reply.stop_type.as_str()) {
+			(ControlFlow::Break(()), _) => Ok(Finish::Cancelled),
+			(_, "eos" | "word") => Ok(Finish::Stop),
+			(_, "limit") => Ok(Finish::Length),
+			(_, other) => Err(Fault::Garbled(format!(
+				"stop_type \"{}\"",
+				wire::shorten(other)
+			))),
+		}
+	}
+}
+
+/// Options that all three servers call the same. Those that a server would else take from its own defaults are spelt out.
+fn sampling(job: &Job) -> Value {
+	let [a, b, c, d, ..] = job.sampler_key;
+	json!({
+		"temperature": f64::from(job.temperature_milli) / 1000.0,
+		"top_k": job.top_k,
+		"top_p": 1,
+		"min_p": 0,
+		"presence_penalty": 0,
+		"frequency_penalty": 0,
+		// 31 bits: llama.cpp reads the highest 32-bit number as "choose one".
+		"seed": u32::from_le_bytes([a, b, c, d]) >> 1,
+		"stop": job.stop.iter().filter(|s| !s.is_empty()).collect::<Vec<_>>(),
 	})
 }
 
-fn json_of(mut response: Response) -> Result<Value, EngineError> {
-	response
-		.body_mut()
-		.with_config()
-		.limit(256 << 20)
-		.read_json()
-		.map_err(|e| EngineError::Failed(format!("the server's answer: {e}")))
-}
-
-/// The request for an answer.
-fn chat(job: &Job, remote: &str) -> Value {
-	let messages: Vec<Value> = job
-		.messages
+fn messages(job: &Job) -> Value {
+	let role = |role| match role {
+		Role::System => "system",
+		Role::User => "user",
+		Role::Assistant => "assistant",
+	};
+	job.messages
 		.iter()
-		.map(|m| {
-			let role = match m.role {
-				Role::System => "system",
-				Role::User => "user",
-				Role::Assistant => "assistant",
-			};
-			json!({ "role": role, "content": m.content })
-		})
-		.collect();
-	let seed = tagged_hash("touchstone/remote-seed/1", &[&job.sampler_key]);
-	let seed = u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]]) >> 1;
-	let mut body = json!({
-		"model": remote,
-		"messages": messages,
-		"max_tokens": job.max_tokens,
-		"temperature": f64::from(job.temperature_milli) / 1000.0,
-		"top_k": job.top_k,
-		"seed": seed,
-		"stream": true,
-		"stream_options": { "include_usage": true },
-		"logprobs": true,
-		"top_logprobs": 1,
-		"return_token_ids": true,
-		// For a logits processor on the server that implements the network's sampler: vLLM hands it the first, SGLang the second.
-		"vllm_xargs": { "touchstone_sampler_key": hex::encode(job.sampler_key) },
-		"custom_params": { "touchstone_sampler_key": hex::encode(job.sampler_key) },
-	});
-	if !job.stop.is_empty() {
-		body["stop"] = json!(job.stop);
-	}
-	body
-}
-
-/// Token ids in a JSON array.
-fn ids(value: &Value) -> Option<Vec<u32>> {
-	value
-		.as_array()?
-		.iter()
-		.map(|id| id.as_u64().and_then(|id| u32::try_from(id).ok()))
+		.map(|m| json!({ "role": role(m.role), "content": m.content }))
 		.collect()
 }
 
-/// The part of an answer in one event.
-fn piece(choice: &Value) -> Piece {
-	let text = choice["delta"]["content"]
-		.as_str()
-		.unwrap_or_default()
-		.to_string();
-	let entries = choice["logprobs"]["content"].as_array();
-	let logprobs: Vec<f32> = entries
-		.into_iter()
-		.flatten()
-		.filter_map(|e| e["logprob"].as_f64())
-		.map(|p| p as f32)
-		.collect();
-	let by_logprobs = || {
-		entries?
-			.iter()
-			.map(|e| e["id"].as_u64().and_then(|id| u32::try_from(id).ok()))
-			.collect::<Option<Vec<u32>>>()
-	};
-	let token_ids = ids(&choice["token_ids"])
-		.or_else(by_logprobs)
-		.unwrap_or_default();
-	Piece {
-		text,
-		token_ids,
-		logprobs,
+fn ensure_fits(answer: &Answer, job: &Job, model: &Model) -> Result<(), Fault> {
+	let prompt = answer.prompt_token_ids.len() as u32;
+	let context = model.manifest.context;
+	match prompt.saturating_add(job.max_tokens) > context {
+		true => Err(Fault::Engine(EngineError::ContextExceeded {
+			prompt,
+			max_tokens: job.max_tokens,
+			context,
+		})),
+		false => Ok(()),
 	}
+}
+
+/// Adds a piece to the answer and passes it on.
+fn deliver(
+	answer: &mut Answer,
+	mut piece: Piece,
+	job: &Job,
+	sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Fault> {
+	answer.first.get_or_insert_with(Instant::now);
+	answer.text += &piece.text;
+	answer.token_ids.extend(&piece.token_ids);
+	if answer.token_ids.len() > job.max_tokens as usize {
+		return Err(Fault::Garbled(format!(
+			"{} tokens where at most {} were asked for",
+			answer.token_ids.len(),
+			job.max_tokens
+		)));
+	}
+	if piece.logprobs.len() != piece.token_ids.len() {
+		piece.logprobs.clear();
+	}
+	Ok(sink(piece))
 }
 
 impl Engine for RemoteEngine {
 	fn models(&self) -> Vec<ModelInfo> {
-		let state = match self.ensure_awake() {
-			Ok(()) => ModelState::Ready,
-			Err(error) => ModelState::Failed(error.to_string()),
-		};
-		let known = self.known().unwrap_or_default();
-		known
-			.into_iter()
-			.map(|m| ModelInfo {
-				name: m.name,
-				manifest: m.manifest,
+		let states = self.server.states.lock();
+		let models = self.server.models.iter().zip(states.iter());
+		models
+			.map(|(model, state)| ModelInfo {
+				name: model.name.clone(),
+				manifest: model.manifest.clone(),
 				state: state.clone(),
 			})
 			.collect()
 	}
 
+	/// Log probabilities are those that the server tells, and absent if it tells none. Cancelling closes the connection,
+	/// upon which these servers stop working; with SGLang a cancelled answer has no ids, as they would have come last.
 	fn generate(
 		&self,
 		job: &Job,
@@ -438,109 +489,58 @@ impl Engine for RemoteEngine {
 		let model = self.model(&job.model)?;
 		let arrived = Instant::now();
 		let _slot = self.slots.acquire()?;
-		let started = Instant::now();
-		let response = self.post("chat/completions", &chat(job, &model.remote))?;
-		let mut given = Generated {
-			text: String::new(),
-			token_ids: Vec::new(),
-			prompt_token_ids: Vec::new(),
-			finish: Finish::Cancelled,
-			manifest: model.manifest,
-			queued: started - arrived,
-			prefill: Duration::ZERO,
-			decode: Duration::ZERO,
-		};
-		let broken = |why: String| EngineError::Failed(format!("{}: {why}", self.config.url));
-		let mut first = None;
-		let mut lines = BufReader::new(response.into_body().into_reader());
-		let mut finish = None;
-		let mut line = Vec::new();
-		loop {
-			line.clear();
-			let limit = MAX_LINE as u64;
-			let read = std::io::Read::take(&mut lines, limit)
-				.read_until(b'\n', &mut line)
-				.map_err(|e| broken(format!("the stream broke off: {e}")))?;
-			if read == 0 || read == MAX_LINE {
-				break;
-			}
-			let text = String::from_utf8_lossy(&line);
-			let Some(data) = text.trim().strip_prefix("data:").map(str::trim) else {
-				continue;
+		let queued = arrived.elapsed();
+		let (started, finish, answer) = self.guarded(&model.name, || {
+			let started = Instant::now();
+			let mut answer = Answer::default();
+			let result = match self.server.config.kind {
+				RemoteKind::LlamaCpp => self.server.whole(model, job, &mut answer, sink),
+				_ => self.server.stream(model, job, &mut answer, sink),
 			};
-			if data == "[DONE]" {
-				break;
-			}
-			let event: Value = serde_json::from_str(data)
-				.map_err(|e| broken(format!("the stream holds no JSON: {e}")))?;
-			if let Some(message) = event["error"]["message"].as_str() {
-				return Err(broken(message.into()));
-			}
-			let prompt = &event["prompt_token_ids"];
-			if let Some(prompt) =
-				ids(prompt).or_else(|| ids(&event["choices"][0]["prompt_token_ids"]))
-			{
-				given.prompt_token_ids = prompt;
-			}
-			let choice = &event["choices"][0];
-			let piece = piece(choice);
-			finish = match choice["finish_reason"].as_str() {
-				Some("length") => Some(Finish::Length),
-				Some(_) => Some(Finish::Stop),
-				None => finish,
-			};
-			if piece == Piece::default() {
-				continue;
-			}
-			first.get_or_insert_with(Instant::now);
-			given.text += &piece.text;
-			given.token_ids.extend(&piece.token_ids);
-			if sink(piece).is_break() {
-				// Closing the connection is how servers learn that nobody listens any more.
-				finish = finish.or(Some(Finish::Cancelled));
-				break;
-			}
-		}
-		given.finish =
-			finish.ok_or_else(|| broken("the stream ended before the answer did".into()))?;
-		let first = first.unwrap_or_else(Instant::now);
-		given.prefill = first - started;
-		given.decode = first.elapsed();
-		Ok(given)
+			(
+				answer.first.is_some(),
+				result.map(|finish| (started, finish, answer)),
+			)
+		})?;
+		let first = answer.first.unwrap_or_else(Instant::now);
+		Ok(Generated {
+			text: answer.text,
+			token_ids: answer.token_ids,
+			prompt_token_ids: answer.prompt_token_ids,
+			finish,
+			manifest: model.manifest.clone(),
+			queued,
+			prefill: first - started,
+			decode: first.elapsed(),
+		})
 	}
 
+	/// Not possible: these servers tell too few likely tokens for each position, or none of a given answer.
 	fn score(&self, _: &ScoreQuery) -> Result<Vec<ScoredPosition>, EngineError> {
 		Err(EngineError::Unsupported(
-			"score given tokens: audit with the embedded engine",
+			"score answers: a remote server does not tell enough; audit with the embedded engine",
 		))
 	}
 
 	fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EngineError> {
-		let Some(model) = &self.config.embedding else {
-			return Err(EngineError::Unsupported(
-				"embed: no embedding model is configured",
-			));
-		};
-		let answer = json_of(self.post("embeddings", &json!({ "model": model, "input": texts }))?)?;
-		let data = answer["data"].as_array();
-		let vectors: Option<Vec<Vec<f32>>> = data
-			.filter(|data| data.len() == texts.len())
-			.and_then(|data| data.iter().map(|d| unit(&d["embedding"])).collect());
-		vectors.ok_or_else(|| EngineError::Failed("the server gave no vector for each text".into()))
+		let model = self.server.config.embedding.as_deref().ok_or(EngineError::Unsupported(
+			"turn sentences into vectors: name the server's model under `embedding` in the remote configuration",
+		))?;
+		let _slot = self.slots.acquire()?;
+		self.guarded(model, || {
+			let body = json!({ "model": model, "input": texts, "encoding_format": "float" });
+			let wait = self.server.config.limits.first_token();
+			let vectors = self
+				.server
+				.transport
+				.post("/embeddings", &body, wait)
+				.and_then(|mut reply| reply.json::<Embeddings>(MAX_REPLY))
+				.and_then(|reply| reply.vectors(texts.len()));
+			(false, vectors)
+		})
 	}
 
 	fn load(&self) -> Load {
 		self.slots.load()
 	}
-}
-
-/// A vector scaled to length 1.
-fn unit(value: &Value) -> Option<Vec<f32>> {
-	let raw: Vec<f64> = value
-		.as_array()?
-		.iter()
-		.map(Value::as_f64)
-		.collect::<Option<_>>()?;
-	let length = raw.iter().map(|x| x * x).sum::<f64>().sqrt();
-	(length > 0.0).then(|| raw.iter().map(|x| (x / length) as f32).collect())
 }

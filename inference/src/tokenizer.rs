@@ -136,6 +136,8 @@ impl Tokenizer {
 			.lstrip_blocks(true)
 			.build();
 		template.set_syntax(syntax.map_err(|e| EngineError::Failed(e.to_string()))?);
+		// Templates are written for Python's Jinja and call methods of its strings and dictionaries.
+		template.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
 		// A template that loops for ever is an error, not a hang.
 		template.set_fuel(Some(1_000_000));
 		template.add_function(

@@ -77,6 +77,17 @@ fn sound_file_answers() {
 	let given = answer(&engine, None).expect("it answers");
 	assert!(!given.token_ids.is_empty() && given.prompt_token_ids.contains(&(259)));
 	assert_eq!(given.manifest.weight_dtype, "q4_1+q8_0 * q8_0");
+
+	let template = "{{ '<|im_start|>' + messages[0]['content'].strip().upper() + '<|im_end|>' }}";
+	let python = Tiny::new().set("tokenizer.chat_template", Value::Text(template.into()));
+	let engine = load(vec![write(&dir, "python", &python.bytes())]);
+	assert_eq!(
+		answer(&engine, None)
+			.expect("it answers")
+			.prompt_token_ids
+			.len(),
+		7
+	);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
   One validator of a consortium:
     touchstone-node --chain consortium.json --validator --base-path /var/lib/touchstone --name acme-1
   A gateway whose engine is a vLLM server:
-    touchstone-node --chain consortium.json --engine remote:http://127.0.0.1:8000/v1
+    touchstone-node --chain consortium.json --engine remote:http://127.0.0.1:8000/v1 --remote-config vllm.json
   A node that serves no answers:
     touchstone-node --chain consortium.json --engine none"
 )]
@@ -47,6 +47,11 @@ pub struct InferenceArgs {
 	/// model that scripts/setup installed.
 	#[arg(long, value_name = "NAME=PATH", value_parser = name_and_path)]
 	pub model: Vec<(String, PathBuf)>,
+
+	/// File that describes the server of `--engine remote:URL`: its kind, version and models with what they are, in JSON
+	/// (docs/operate.md).
+	#[arg(long, value_name = "PATH")]
+	pub remote_config: Option<PathBuf>,
 
 	/// Threads of the embedded engine; default: all cores but one, so that authoring is never starved.
 	#[arg(long, value_name = "N")]

@@ -24,12 +24,14 @@ pub fn start(args: &InferenceArgs) -> Result<Option<Arc<dyn Engine>>, String> {
 		EngineChoice::None => None,
 		EngineChoice::Dummy => Some(Arc::new(DummyEngine::new())),
 		EngineChoice::Remote(url) => {
-			let engine = RemoteEngine::connect(RemoteConfig {
-				slots: args.engine_slots as u32,
-				queue: args.engine_queue as u32,
-				..RemoteConfig::new(url)
-			});
-			Some(Arc::new(engine.map_err(|e| e.to_string())?))
+			let path = args.remote_config.as_ref().ok_or(
+				"--engine remote:URL needs --remote-config PATH: a file that says which models the server has",
+			)?;
+			let mut config = RemoteConfig::read(path).map_err(|e| e.to_string())?;
+			config.url = url.clone();
+			config.slots = args.engine_slots as u32;
+			config.queue = args.engine_queue as u32;
+			Some(Arc::new(RemoteEngine::connect(&config).map_err(|e| e.to_string())?))
 		}
 		EngineChoice::Embedded => Some(Arc::new(LocalEngine::load(&config(args)?))),
 	})

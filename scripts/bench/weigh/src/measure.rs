@@ -16,7 +16,7 @@ use sp_externalities::Extensions;
 use sp_keystore::{KeystoreExt, testing::MemoryKeystore};
 use sp_runtime::traits::BlakeTwo256;
 use sp_state_machine::{BasicExternalities, StateMachine};
-use sp_storage::{Storage, StorageInfo};
+use sp_storage::Storage;
 
 type HostFunctions = (
 	sp_io::SubstrateHostFunctions,
@@ -69,7 +69,7 @@ impl Bench {
 		let wasm = touchstone_runtime::WASM_BINARY
 			.ok_or("built with SKIP_WASM_BUILD; build it again without")?;
 		let code = WrappedRuntimeCode(wasm.into());
-		let hash = sp_core::blake2_256(wasm).to_vec();
+		let hash = sp_crypto_hashing::blake2_256(wasm).to_vec();
 		let executor = WasmExecutor::builder()
 			.with_max_runtime_instances(2)
 			.build();
@@ -85,7 +85,8 @@ impl Bench {
 
 	/// The benchmarks of a pallet.
 	pub fn calls(&self, pallet: &str) -> Result<Vec<Call>, String> {
-		let (list, _): (Vec<BenchmarkList>, Vec<StorageInfo>) =
+		// Storage information follows in the answer; it is not needed.
+		let list: Vec<BenchmarkList> =
 			self.execute(&self.timed, "Benchmark_benchmark_metadata", &false.encode())?;
 		let found = list
 			.into_iter()

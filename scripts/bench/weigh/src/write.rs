@@ -69,11 +69,7 @@ fn describe(call: &Measured) -> String {
 	} else {
 		format!(", {}", ranges.join(", "))
 	};
-	format!(
-		"`{}`: at least {} ns{at}.",
-		call.name,
-		call.time.minimum
-	)
+	format!("`{}`: at least {} ns{at}.", call.name, call.time.minimum)
 }
 
 /// Whether the component changes any figure.
