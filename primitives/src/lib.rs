@@ -48,11 +48,13 @@ pub type Moment = u64;
 /// Every hash of the protocol goes through here, so that a value hashed for one purpose can never be presented for
 /// another (domain separation), and so that moving a byte from one part to the next changes the result.
 pub fn tagged_hash(tag: &str, parts: &[&[u8]]) -> H256 {
-	let capacity = parts.iter().fold(tag.len(), |sum, part| sum.saturating_add(part.len()));
-	let mut bytes = alloc::vec::Vec::with_capacity(capacity.saturating_add(16));
-	for part in core::iter::once(&tag.as_bytes()).chain(parts) {
-		bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-		bytes.extend_from_slice(part);
-	}
-	H256(sp_crypto_hashing::blake2_256(&bytes))
+    let capacity = parts
+        .iter()
+        .fold(tag.len(), |sum, part| sum.saturating_add(part.len()));
+    let mut bytes = alloc::vec::Vec::with_capacity(capacity.saturating_add(16));
+    for part in core::iter::once(&tag.as_bytes()).chain(parts) {
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(part);
+    }
+    H256(sp_crypto_hashing::blake2_256(&bytes))
 }

@@ -25,6 +25,14 @@ extern crate alloc;
 use alloc::vec::Vec;
 
 pub mod apis;
+#[cfg(feature = "runtime-benchmarks")]
+mod benches {
+    frame_benchmarking::define_benchmarks!(
+        [pallet_consortium, Consortium]
+        [pallet_receipts, Receipts]
+        [pallet_registry, Registry]
+    );
+}
 pub mod configs;
 pub mod facts;
 pub mod genesis;
@@ -32,10 +40,9 @@ mod migrations;
 
 pub use apis::RuntimeApi;
 
-
 use sp_runtime::{
-	MultiAddress, MultiSignature, generic, impl_opaque_keys,
-	traits::{BlakeTwo256, IdentifyAccount, Verify},
+    MultiAddress, MultiSignature, generic, impl_opaque_keys,
+    traits::{BlakeTwo256, IdentifyAccount, Verify},
 };
 use sp_version::RuntimeVersion;
 
@@ -59,68 +66,68 @@ pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
 /// Extrinsic.
 pub type UncheckedExtrinsic =
-	generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
+    generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
 /// What is signed of a transaction.
 pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
 
 /// What a transaction carries beside its call. All of it is known to Polkadot.js or takes no bytes.
 pub type TxExtension = (
-	frame_system::AuthorizeCall<Runtime>,
-	frame_system::CheckNonZeroSender<Runtime>,
-	frame_system::CheckSpecVersion<Runtime>,
-	frame_system::CheckTxVersion<Runtime>,
-	frame_system::CheckGenesis<Runtime>,
-	frame_system::CheckEra<Runtime>,
-	frame_system::CheckNonce<Runtime>,
-	frame_system::CheckWeight<Runtime>,
-	pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
-	frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
-	frame_system::WeightReclaim<Runtime>,
+    frame_system::AuthorizeCall<Runtime>,
+    frame_system::CheckNonZeroSender<Runtime>,
+    frame_system::CheckSpecVersion<Runtime>,
+    frame_system::CheckTxVersion<Runtime>,
+    frame_system::CheckGenesis<Runtime>,
+    frame_system::CheckEra<Runtime>,
+    frame_system::CheckNonce<Runtime>,
+    frame_system::CheckWeight<Runtime>,
+    pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
+    frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
+    frame_system::WeightReclaim<Runtime>,
 );
 
 /// The extension of a transaction with this nonce, lifetime and tip.
 pub fn extension(nonce: Nonce, era: generic::Era, tip: Balance) -> TxExtension {
-	(
-		frame_system::AuthorizeCall::new(),
-		frame_system::CheckNonZeroSender::new(),
-		frame_system::CheckSpecVersion::new(),
-		frame_system::CheckTxVersion::new(),
-		frame_system::CheckGenesis::new(),
-		frame_system::CheckEra::from(era),
-		frame_system::CheckNonce::from(nonce),
-		frame_system::CheckWeight::new(),
-		pallet_transaction_payment::ChargeTransactionPayment::from(tip),
-		frame_metadata_hash_extension::CheckMetadataHash::new(false),
-		frame_system::WeightReclaim::new(),
-	)
+    (
+        frame_system::AuthorizeCall::new(),
+        frame_system::CheckNonZeroSender::new(),
+        frame_system::CheckSpecVersion::new(),
+        frame_system::CheckTxVersion::new(),
+        frame_system::CheckGenesis::new(),
+        frame_system::CheckEra::from(era),
+        frame_system::CheckNonce::from(nonce),
+        frame_system::CheckWeight::new(),
+        pallet_transaction_payment::ChargeTransactionPayment::from(tip),
+        frame_metadata_hash_extension::CheckMetadataHash::new(false),
+        frame_system::WeightReclaim::new(),
+    )
 }
 
 /// Dispatches blocks.
 pub type Executive = frame_executive::Executive<
-	Runtime,
-	Block,
-	frame_system::ChainContext<Runtime>,
-	Runtime,
-	AllPalletsWithSystem,
+    Runtime,
+    Block,
+    frame_system::ChainContext<Runtime>,
+    Runtime,
+    AllPalletsWithSystem,
 >;
 
 /// Types that the client needs without knowing the runtime's calls.
 pub mod opaque {
-	use super::*;
-	pub use sp_runtime::OpaqueExtrinsic as UncheckedExtrinsic;
+    use super::*;
+    pub use sp_runtime::OpaqueExtrinsic as UncheckedExtrinsic;
 
-	/// Block whose extrinsics are bytes.
-	pub type Block = generic::Block<Header, UncheckedExtrinsic>;
+    /// Block whose extrinsics are bytes.
+    pub type Block = generic::Block<Header, UncheckedExtrinsic>;
 
-	impl_opaque_keys! {
-		/// What a validator signs with: blocks and finality.
-		pub struct SessionKeys {
-			/// Authors blocks.
-			pub babe: crate::Babe,
-			/// Votes on finality.
-			pub grandpa: crate::Grandpa,
-		}
-	}
+    impl_opaque_keys! {
+        /// What a validator signs with: blocks and finality.
+        pub struct SessionKeys {
+            /// Authors blocks.
+            pub babe: crate::Babe,
+            /// Votes on finality.
+            pub grandpa: crate::Grandpa,
+        }
+    }
 }
 pub use opaque::SessionKeys;
 
@@ -128,28 +135,28 @@ pub use opaque::SessionKeys;
 #[cfg(not(feature = "upgrade-rehearsal"))]
 #[sp_version::runtime_version]
 pub const VERSION: RuntimeVersion = RuntimeVersion {
-	spec_name: alloc::borrow::Cow::Borrowed("touchstone"),
-	impl_name: alloc::borrow::Cow::Borrowed("touchstone"),
-	authoring_version: 1,
-	spec_version: 100,
-	impl_version: 1,
-	apis: apis::RUNTIME_API_VERSIONS,
-	transaction_version: 1,
-	system_version: 1,
+    spec_name: alloc::borrow::Cow::Borrowed("touchstone"),
+    impl_name: alloc::borrow::Cow::Borrowed("touchstone"),
+    authoring_version: 1,
+    spec_version: 100,
+    impl_version: 1,
+    apis: apis::RUNTIME_API_VERSIONS,
+    transaction_version: 1,
+    system_version: 1,
 };
 
 /// Version of the runtime that tests of forkless upgrades upgrade to. The macro reads literals only.
 #[cfg(feature = "upgrade-rehearsal")]
 #[sp_version::runtime_version]
 pub const VERSION: RuntimeVersion = RuntimeVersion {
-	spec_name: alloc::borrow::Cow::Borrowed("touchstone"),
-	impl_name: alloc::borrow::Cow::Borrowed("touchstone"),
-	authoring_version: 1,
-	spec_version: 101,
-	impl_version: 1,
-	apis: apis::RUNTIME_API_VERSIONS,
-	transaction_version: 1,
-	system_version: 1,
+    spec_name: alloc::borrow::Cow::Borrowed("touchstone"),
+    impl_name: alloc::borrow::Cow::Borrowed("touchstone"),
+    authoring_version: 1,
+    spec_version: 101,
+    impl_version: 1,
+    apis: apis::RUNTIME_API_VERSIONS,
+    transaction_version: 1,
+    system_version: 1,
 };
 
 /// Length of a slot, milliseconds.
@@ -171,76 +178,76 @@ pub const SS58_PREFIX: u16 = 42;
 
 /// How BABE starts.
 pub const BABE_GENESIS_EPOCH_CONFIG: sp_consensus_babe::BabeEpochConfiguration =
-	sp_consensus_babe::BabeEpochConfiguration {
-		c: (1, 4),
-		allowed_slots: sp_consensus_babe::AllowedSlots::PrimaryAndSecondaryVRFSlots,
-	};
+    sp_consensus_babe::BabeEpochConfiguration {
+        c: (1, 4),
+        allowed_slots: sp_consensus_babe::AllowedSlots::PrimaryAndSecondaryVRFSlots,
+    };
 
 #[frame_support::runtime]
 mod runtime {
-	/// The Touchstone runtime.
-	#[runtime::runtime]
-	#[runtime::derive(
-		RuntimeCall,
-		RuntimeEvent,
-		RuntimeError,
-		RuntimeOrigin,
-		RuntimeFreezeReason,
-		RuntimeHoldReason,
-		RuntimeSlashReason,
-		RuntimeLockId,
-		RuntimeTask,
-		RuntimeViewFunction
-	)]
-	pub struct Runtime;
+    /// The Touchstone runtime.
+    #[runtime::runtime]
+    #[runtime::derive(
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeFreezeReason,
+        RuntimeHoldReason,
+        RuntimeSlashReason,
+        RuntimeLockId,
+        RuntimeTask,
+        RuntimeViewFunction
+    )]
+    pub struct Runtime;
 
-	// The SDK's pallets. Indices are part of the format of transactions and never move.
-	#[runtime::pallet_index(0)]
-	pub type System = frame_system;
-	#[runtime::pallet_index(1)]
-	pub type Timestamp = pallet_timestamp;
-	#[runtime::pallet_index(2)]
-	pub type Facts = crate::facts;
-	#[runtime::pallet_index(3)]
-	pub type Babe = pallet_babe;
-	#[runtime::pallet_index(4)]
-	pub type Authorship = pallet_authorship;
-	#[runtime::pallet_index(5)]
-	pub type Balances = pallet_balances;
-	#[runtime::pallet_index(6)]
-	pub type TransactionPayment = pallet_transaction_payment;
-	#[runtime::pallet_index(7)]
-	pub type Offences = pallet_offences;
-	#[runtime::pallet_index(8)]
-	pub type Historical = pallet_session::historical;
-	#[runtime::pallet_index(9)]
-	pub type Council = pallet_collective<Instance1>;
-	// Before Session, whose genesis asks it for the validators.
-	#[runtime::pallet_index(10)]
-	pub type Consortium = pallet_consortium;
-	#[runtime::pallet_index(11)]
-	pub type Session = pallet_session;
-	#[runtime::pallet_index(12)]
-	pub type Grandpa = pallet_grandpa;
-	#[runtime::pallet_index(13)]
-	pub type Utility = pallet_utility;
-	#[runtime::pallet_index(14)]
-	pub type Multisig = pallet_multisig;
-	#[runtime::pallet_index(15)]
-	pub type Proxy = pallet_proxy;
-	#[runtime::pallet_index(16)]
-	pub type Preimage = pallet_preimage;
-	#[runtime::pallet_index(17)]
-	pub type Scheduler = pallet_scheduler;
-	#[runtime::pallet_index(18)]
-	pub type Parameters = pallet_parameters;
-	#[runtime::pallet_index(19)]
-	pub type MultiBlockMigrations = pallet_migrations;
+    // The SDK's pallets. Indices are part of the format of transactions and never move.
+    #[runtime::pallet_index(0)]
+    pub type System = frame_system;
+    #[runtime::pallet_index(1)]
+    pub type Timestamp = pallet_timestamp;
+    #[runtime::pallet_index(2)]
+    pub type Facts = crate::facts;
+    #[runtime::pallet_index(3)]
+    pub type Babe = pallet_babe;
+    #[runtime::pallet_index(4)]
+    pub type Authorship = pallet_authorship;
+    #[runtime::pallet_index(5)]
+    pub type Balances = pallet_balances;
+    #[runtime::pallet_index(6)]
+    pub type TransactionPayment = pallet_transaction_payment;
+    #[runtime::pallet_index(7)]
+    pub type Offences = pallet_offences;
+    #[runtime::pallet_index(8)]
+    pub type Historical = pallet_session::historical;
+    #[runtime::pallet_index(9)]
+    pub type Council = pallet_collective<Instance1>;
+    // Before Session, whose genesis asks it for the validators.
+    #[runtime::pallet_index(10)]
+    pub type Consortium = pallet_consortium;
+    #[runtime::pallet_index(11)]
+    pub type Session = pallet_session;
+    #[runtime::pallet_index(12)]
+    pub type Grandpa = pallet_grandpa;
+    #[runtime::pallet_index(13)]
+    pub type Utility = pallet_utility;
+    #[runtime::pallet_index(14)]
+    pub type Multisig = pallet_multisig;
+    #[runtime::pallet_index(15)]
+    pub type Proxy = pallet_proxy;
+    #[runtime::pallet_index(16)]
+    pub type Preimage = pallet_preimage;
+    #[runtime::pallet_index(17)]
+    pub type Scheduler = pallet_scheduler;
+    #[runtime::pallet_index(18)]
+    pub type Parameters = pallet_parameters;
+    #[runtime::pallet_index(19)]
+    pub type MultiBlockMigrations = pallet_migrations;
 
-	// Touchstone's own. Reserved: 32 Canaries, 33 Reputation, 34 Memory, 35 Routing, 36 Disputes, 37 Attestation, 38 Diip,
-	// 39 RankedPolls, 40 RankedCollective.
-	#[runtime::pallet_index(30)]
-	pub type Registry = pallet_registry;
-	#[runtime::pallet_index(31)]
-	pub type Receipts = pallet_receipts;
+    // Touchstone's own. Reserved: 32 Canaries, 33 Reputation, 34 Memory, 35 Routing, 36 Disputes, 37 Attestation, 38 Diip,
+    // 39 RankedPolls, 40 RankedCollective.
+    #[runtime::pallet_index(30)]
+    pub type Registry = pallet_registry;
+    #[runtime::pallet_index(31)]
+    pub type Receipts = pallet_receipts;
 }

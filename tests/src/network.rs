@@ -99,7 +99,7 @@ impl Network {
 			.filter(|(other, _)| *other != index)
 			.map(|(_, node)| node.address())
 			.collect();
-		self.nodes[index].restart_with(others);
+		self.nodes[index].restart(others);
 		self.follow(index).await;
 		self.chain(index).await
 	}

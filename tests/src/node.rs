@@ -64,8 +64,6 @@ pub struct Node {
 	log: PathBuf,
 	p2p: u16,
 	rpc: u16,
-	/// Port for the OpenAI-compatible door, if a test opens it.
-	pub openai: u16,
 	bootnodes: Vec<String>,
 	child: Option<Child>,
 }
@@ -92,7 +90,6 @@ impl Node {
 			log: root.join(format!("{}.log", setup.name)),
 			p2p: free_port(),
 			rpc: free_port(),
-			openai: free_port(),
 			bootnodes: bootnodes.iter().map(|other| other.address()).collect(),
 			setup,
 			base,
@@ -159,23 +156,11 @@ impl Node {
 		}
 	}
 
-	/// Starts the process again on the same data, with other nodes to find the network by.
-	pub fn restart(&mut self, bootnodes: &[&Node]) {
-		self.restart_with(bootnodes.iter().map(|other| other.address()).collect());
-	}
-
 	/// Starts the process again on the same data; `bootnodes` are multiaddresses.
-	pub fn restart_with(&mut self, bootnodes: Vec<String>) {
+	pub fn restart(&mut self, bootnodes: Vec<String>) {
 		self.kill();
 		self.bootnodes = bootnodes;
 		self.spawn();
-	}
-
-	/// Further arguments for the next start.
-	pub fn add_arguments(&mut self, arguments: &str) {
-		self.setup
-			.arguments
-			.extend(arguments.split_whitespace().map(Into::into));
 	}
 
 	fn spawn(&mut self) {

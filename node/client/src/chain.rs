@@ -3,12 +3,12 @@
 use crate::{Error, Result};
 use codec::{Decode, DecodeAll, Encode};
 use jsonrpsee::{
-	core::{
-		client::{ClientT, Subscription, SubscriptionClientT},
-		traits::ToRpcParams,
-	},
-	rpc_params,
-	ws_client::{WsClient, WsClientBuilder},
+    core::{
+        client::{ClientT, Subscription, SubscriptionClientT},
+        traits::ToRpcParams,
+    },
+    rpc_params,
+    ws_client::{WsClient, WsClientBuilder},
 };
 use serde::de::DeserializeOwned;
 use sp_core::{Bytes, H256};
@@ -23,275 +23,275 @@ pub type Header = generic::Header<u32, BlakeTwo256>;
 /// A block as the node sends it.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub struct Block {
-	/// Its header.
-	pub header: Header,
-	/// Its transactions, SCALE-encoded with their length.
-	pub extrinsics: Vec<Bytes>,
+    /// Its header.
+    pub header: Header,
+    /// Its transactions, SCALE-encoded with their length.
+    pub extrinsics: Vec<Bytes>,
 }
 
 #[derive(serde::Deserialize)]
 struct SignedBlock {
-	block: Block,
+    block: Block,
 }
 
 /// Which runtime a node runs.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuntimeVersion {
-	/// Name of the chain's specification.
-	pub spec_name: String,
-	/// Version of the runtime.
-	pub spec_version: u32,
-	/// Version of the transaction format.
-	pub transaction_version: u32,
+    /// Name of the chain's specification.
+    pub spec_name: String,
+    /// Version of the runtime.
+    pub spec_version: u32,
+    /// Version of the transaction format.
+    pub transaction_version: u32,
 }
 
 /// A connection to one node.
 pub struct Chain {
-	client: WsClient,
-	url: String,
-	genesis: H256,
+    client: WsClient,
+    url: String,
+    genesis: H256,
 }
 
 impl Chain {
-	/// Connects and asks for the genesis hash.
-	pub async fn connect(url: &str) -> Result<Self> {
-		let client = WsClientBuilder::default()
-			.connection_timeout(Duration::from_secs(10))
-			.request_timeout(Duration::from_secs(300))
-			.max_request_size(32 * 1024 * 1024)
-			.max_response_size(64 * 1024 * 1024)
-			.build(url)
-			.await
-			.map_err(|e| Error::Unreachable {
-				url: url.into(),
-				reason: e.to_string(),
-			})?;
-		let mut chain = Self {
-			client,
-			url: url.into(),
-			genesis: H256::zero(),
-		};
-		chain.genesis = chain
-			.block_hash(0)
-			.await?
-			.ok_or_else(|| Error::Unreadable {
-				what: "the genesis block".into(),
-				reason: "there is none".into(),
-			})?;
-		Ok(chain)
-	}
+    /// Connects and asks for the genesis hash.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let client = WsClientBuilder::default()
+            .connection_timeout(Duration::from_secs(10))
+            .request_timeout(Duration::from_secs(300))
+            .max_request_size(32 * 1024 * 1024)
+            .max_response_size(64 * 1024 * 1024)
+            .build(url)
+            .await
+            .map_err(|e| Error::Unreachable {
+                url: url.into(),
+                reason: e.to_string(),
+            })?;
+        let mut chain = Self {
+            client,
+            url: url.into(),
+            genesis: H256::zero(),
+        };
+        chain.genesis = chain
+            .block_hash(0)
+            .await?
+            .ok_or_else(|| Error::Unreadable {
+                what: "the genesis block".into(),
+                reason: "there is none".into(),
+            })?;
+        Ok(chain)
+    }
 
-	/// The JSON-RPC client, for the typed clients of `touchstone-rpc`.
-	pub fn client(&self) -> &WsClient {
-		&self.client
-	}
+    /// The JSON-RPC client, for the typed clients of `touchstone-rpc`.
+    pub fn client(&self) -> &WsClient {
+        &self.client
+    }
 
-	/// Address of the node.
-	pub fn url(&self) -> &str {
-		&self.url
-	}
+    /// Address of the node.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
 
-	/// Genesis hash of the chain.
-	pub fn genesis(&self) -> H256 {
-		self.genesis
-	}
+    /// Genesis hash of the chain.
+    pub fn genesis(&self) -> H256 {
+        self.genesis
+    }
 
-	/// Any request.
-	pub async fn request<R: DeserializeOwned>(
-		&self,
-		method: &str,
-		params: impl ToRpcParams + Send,
-	) -> Result<R> {
-		self.client
-			.request(method, params)
-			.await
-			.map_err(|e| Error::of(method, e))
-	}
+    /// Any request.
+    pub async fn request<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl ToRpcParams + Send,
+    ) -> Result<R> {
+        self.client
+            .request(method, params)
+            .await
+            .map_err(|e| Error::of(method, e))
+    }
 
-	/// Hash of the block of this number on the node's best chain.
-	pub async fn block_hash(&self, number: u32) -> Result<Option<H256>> {
-		self.request("chain_getBlockHash", rpc_params![number])
-			.await
-	}
+    /// Hash of the block of this number on the node's best chain.
+    pub async fn block_hash(&self, number: u32) -> Result<Option<H256>> {
+        self.request("chain_getBlockHash", rpc_params![number])
+            .await
+    }
 
-	/// Hash of the best block.
-	pub async fn best(&self) -> Result<H256> {
-		self.request("chain_getBlockHash", rpc_params![]).await
-	}
+    /// Hash of the best block.
+    pub async fn best(&self) -> Result<H256> {
+        self.request("chain_getBlockHash", rpc_params![]).await
+    }
 
-	/// Hash of the last finalised block.
-	pub async fn finalized(&self) -> Result<H256> {
-		self.request("chain_getFinalizedHead", rpc_params![]).await
-	}
+    /// Hash of the last finalised block.
+    pub async fn finalized(&self) -> Result<H256> {
+        self.request("chain_getFinalizedHead", rpc_params![]).await
+    }
 
-	/// Header of a block.
-	pub async fn header(&self, hash: H256) -> Result<Header> {
-		let header: Option<Header> = self.request("chain_getHeader", rpc_params![hash]).await?;
-		header.ok_or_else(|| Error::Unreadable {
-			what: format!("the header of {hash:?}"),
-			reason: "the node does not know the block".into(),
-		})
-	}
+    /// Header of a block.
+    pub async fn header(&self, hash: H256) -> Result<Header> {
+        let header: Option<Header> = self.request("chain_getHeader", rpc_params![hash]).await?;
+        header.ok_or_else(|| Error::Unreadable {
+            what: format!("the header of {hash:?}"),
+            reason: "the node does not know the block".into(),
+        })
+    }
 
-	/// Number of the best block.
-	pub async fn best_number(&self) -> Result<u32> {
-		Ok(self.header(self.best().await?).await?.number)
-	}
+    /// Number of the best block.
+    pub async fn best_number(&self) -> Result<u32> {
+        Ok(self.header(self.best().await?).await?.number)
+    }
 
-	/// Number of the last finalised block.
-	pub async fn finalized_number(&self) -> Result<u32> {
-		Ok(self.header(self.finalized().await?).await?.number)
-	}
+    /// Number of the last finalised block.
+    pub async fn finalized_number(&self) -> Result<u32> {
+        Ok(self.header(self.finalized().await?).await?.number)
+    }
 
-	/// A block with its transactions.
-	pub async fn block(&self, hash: H256) -> Result<Block> {
-		let block: Option<SignedBlock> = self.request("chain_getBlock", rpc_params![hash]).await?;
-		block
-			.map(|signed| signed.block)
-			.ok_or_else(|| Error::Unreadable {
-				what: format!("block {hash:?}"),
-				reason: "the node does not know it".into(),
-			})
-	}
+    /// A block with its transactions.
+    pub async fn block(&self, hash: H256) -> Result<Block> {
+        let block: Option<SignedBlock> = self.request("chain_getBlock", rpc_params![hash]).await?;
+        block
+            .map(|signed| signed.block)
+            .ok_or_else(|| Error::Unreadable {
+                what: format!("block {hash:?}"),
+                reason: "the node does not know it".into(),
+            })
+    }
 
-	/// Headers of blocks as they become final.
-	pub async fn finalized_heads(&self) -> Result<Subscription<Header>> {
-		let method = "chain_subscribeFinalizedHeads";
-		self.client
-			.subscribe(method, rpc_params![], "chain_unsubscribeFinalizedHeads")
-			.await
-			.map_err(|e| Error::of(method, e))
-	}
+    /// Headers of blocks as they become final.
+    pub async fn finalized_heads(&self) -> Result<Subscription<Header>> {
+        let method = "chain_subscribeFinalizedHeads";
+        self.client
+            .subscribe(method, rpc_params![], "chain_unsubscribeFinalizedHeads")
+            .await
+            .map_err(|e| Error::of(method, e))
+    }
 
-	/// Which runtime is in force after this block.
-	pub async fn runtime_version(&self, at: H256) -> Result<RuntimeVersion> {
-		self.request("state_getRuntimeVersion", rpc_params![at])
-			.await
-	}
+    /// Which runtime is in force after this block.
+    pub async fn runtime_version(&self, at: H256) -> Result<RuntimeVersion> {
+        self.request("state_getRuntimeVersion", rpc_params![at])
+            .await
+    }
 
-	/// Calls a runtime API, for example `ConsortiumApi_members`; several arguments are a tuple, none is `()`.
-	pub async fn call<R: Decode>(
-		&self,
-		function: &str,
-		arguments: &impl Encode,
-		at: H256,
-	) -> Result<R> {
-		let bytes: Bytes = self
-			.request(
-				"state_call",
-				rpc_params![function, Bytes(arguments.encode()), at],
-			)
-			.await?;
-		decode(function, &bytes)
-	}
+    /// Calls a runtime API, for example `ConsortiumApi_members`; several arguments are a tuple, none is `()`.
+    pub async fn call<R: Decode>(
+        &self,
+        function: &str,
+        arguments: &impl Encode,
+        at: H256,
+    ) -> Result<R> {
+        let bytes: Bytes = self
+            .request(
+                "state_call",
+                rpc_params![function, Bytes(arguments.encode()), at],
+            )
+            .await?;
+        decode(function, &bytes)
+    }
 
-	/// Reads a storage value.
-	pub async fn storage<V: Decode>(&self, key: &[u8], at: H256) -> Result<Option<V>> {
-		let bytes: Option<Bytes> = self
-			.request("state_getStorage", rpc_params![Bytes(key.to_vec()), at])
-			.await?;
-		bytes
-			.map(|bytes| decode("a storage value", &bytes))
-			.transpose()
-	}
+    /// Reads a storage value.
+    pub async fn storage<V: Decode>(&self, key: &[u8], at: H256) -> Result<Option<V>> {
+        let bytes: Option<Bytes> = self
+            .request("state_getStorage", rpc_params![Bytes(key.to_vec()), at])
+            .await?;
+        bytes
+            .map(|bytes| decode("a storage value", &bytes))
+            .transpose()
+    }
 
-	/// The chain's clock: the timestamp of a block, milliseconds.
-	pub async fn timestamp(&self, at: H256) -> Result<Moment> {
-		Ok(self
-			.storage(&storage_key("Timestamp", "Now"), at)
-			.await?
-			.unwrap_or_default())
-	}
+    /// The chain's clock: the timestamp of a block, milliseconds.
+    pub async fn timestamp(&self, at: H256) -> Result<Moment> {
+        Ok(self
+            .storage(&storage_key("Timestamp", "Now"), at)
+            .await?
+            .unwrap_or_default())
+    }
 
-	/// Members that are not revoked.
-	pub async fn members(&self, at: H256) -> Result<Vec<MemberInfo>> {
-		self.call("ConsortiumApi_members", &(), at).await
-	}
+    /// Members that are not revoked.
+    pub async fn members(&self, at: H256) -> Result<Vec<MemberInfo>> {
+        self.call("ConsortiumApi_members", &(), at).await
+    }
 
-	/// All nodes.
-	pub async fn nodes(&self, at: H256) -> Result<Vec<NodeInfo>> {
-		self.call("ConsortiumApi_nodes", &(), at).await
-	}
+    /// All nodes.
+    pub async fn nodes(&self, at: H256) -> Result<Vec<NodeInfo>> {
+        self.call("ConsortiumApi_nodes", &(), at).await
+    }
 
-	/// One node.
-	pub async fn node(&self, node: &NodeId, at: H256) -> Result<Option<NodeInfo>> {
-		self.call("ConsortiumApi_node", node, at).await
-	}
+    /// One node.
+    pub async fn node(&self, node: &NodeId, at: H256) -> Result<Option<NodeInfo>> {
+        self.call("ConsortiumApi_node", node, at).await
+    }
 
-	/// The node whose current worker key this is.
-	pub async fn node_of_worker(&self, key: &WorkerId, at: H256) -> Result<Option<NodeId>> {
-		self.call("ConsortiumApi_node_of_worker", key, at).await
-	}
+    /// The node whose current worker key this is.
+    pub async fn node_of_worker(&self, key: &WorkerId, at: H256) -> Result<Option<NodeId>> {
+        self.call("ConsortiumApi_node_of_worker", key, at).await
+    }
 
-	/// The worker key that was valid for the node at `time`, as the state after block `at` says.
-	pub async fn worker_key_at(
-		&self,
-		node: &NodeId,
-		time: Moment,
-		at: H256,
-	) -> Result<Option<WorkerId>> {
-		self.call("ConsortiumApi_worker_key_at", &(node, time), at)
-			.await
-	}
+    /// The worker key that was valid for the node at `time`, as the state after block `at` says.
+    pub async fn worker_key_at(
+        &self,
+        node: &NodeId,
+        time: Moment,
+        at: H256,
+    ) -> Result<Option<WorkerId>> {
+        self.call("ConsortiumApi_worker_key_at", &(node, time), at)
+            .await
+    }
 
-	/// The anchored batch that holds a sequence.
-	pub async fn batch_of(
-		&self,
-		gateway: &NodeId,
-		stream: u32,
-		sequence: u64,
-		at: H256,
-	) -> Result<Option<BatchInfo>> {
-		self.call("ReceiptsApi_batch_of", &(gateway, stream, sequence), at)
-			.await
-	}
+    /// The anchored batch that holds a sequence.
+    pub async fn batch_of(
+        &self,
+        gateway: &NodeId,
+        stream: u32,
+        sequence: u64,
+        at: H256,
+    ) -> Result<Option<BatchInfo>> {
+        self.call("ReceiptsApi_batch_of", &(gateway, stream, sequence), at)
+            .await
+    }
 
-	/// Where the gateway's next batch must start.
-	pub async fn stream_head(&self, gateway: &NodeId, at: H256) -> Result<StreamHead> {
-		self.call("ReceiptsApi_head", gateway, at).await
-	}
+    /// Where the gateway's next batch must start.
+    pub async fn stream_head(&self, gateway: &NodeId, at: H256) -> Result<StreamHead> {
+        self.call("ReceiptsApi_head", gateway, at).await
+    }
 
-	/// All topics.
-	pub async fn topics(&self, at: H256) -> Result<Vec<TopicInfo>> {
-		self.call("RegistryApi_topics", &(), at).await
-	}
+    /// All topics.
+    pub async fn topics(&self, at: H256) -> Result<Vec<TopicInfo>> {
+        self.call("RegistryApi_topics", &(), at).await
+    }
 
-	/// All registered bases and adapters.
-	pub async fn registered_models(&self, at: H256) -> Result<Vec<ModelInfo>> {
-		self.call("RegistryApi_models", &(), at).await
-	}
+    /// All registered bases and adapters.
+    pub async fn registered_models(&self, at: H256) -> Result<Vec<ModelInfo>> {
+        self.call("RegistryApi_models", &(), at).await
+    }
 
-	/// Who serves what.
-	pub async fn serving(&self, at: H256) -> Result<Vec<ServingInfo>> {
-		self.call("RegistryApi_serving", &(), at).await
-	}
+    /// Who serves what.
+    pub async fn serving(&self, at: H256) -> Result<Vec<ServingInfo>> {
+        self.call("RegistryApi_serving", &(), at).await
+    }
 
-	/// Next nonce of an account, transactions in the pool included.
-	pub async fn next_nonce(&self, account: &AccountId32) -> Result<u32> {
-		self.request("system_accountNextIndex", rpc_params![account])
-			.await
-	}
+    /// Next nonce of an account, transactions in the pool included.
+    pub async fn next_nonce(&self, account: &AccountId32) -> Result<u32> {
+        self.request("system_accountNextIndex", rpc_params![account])
+            .await
+    }
 
-	/// How the node does.
-	pub async fn health(&self) -> Result<Health> {
-		self.client
-			.health()
-			.await
-			.map_err(|e| Error::of("node_health", e))
-	}
+    /// How the node does.
+    pub async fn health(&self) -> Result<Health> {
+        self.client
+            .health()
+            .await
+            .map_err(|e| Error::of("node_health", e))
+    }
 }
 
 /// Key of a storage value.
 pub fn storage_key(pallet: &str, item: &str) -> Vec<u8> {
-	[pallet, item]
-		.map(|name| sp_crypto_hashing::twox_128(name.as_bytes()))
-		.concat()
+    [pallet, item]
+        .map(|name| sp_crypto_hashing::twox_128(name.as_bytes()))
+        .concat()
 }
 
 fn decode<T: Decode>(what: &str, bytes: &[u8]) -> Result<T> {
-	T::decode_all(&mut &bytes[..]).map_err(|e| Error::Unreadable {
-		what: what.into(),
-		reason: e.to_string(),
-	})
+    T::decode_all(&mut &bytes[..]).map_err(|e| Error::Unreadable {
+        what: what.into(),
+        reason: e.to_string(),
+    })
 }

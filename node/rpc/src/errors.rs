@@ -34,35 +34,35 @@ pub const UNKNOWN_MODEL: i32 = 7014;
 
 /// An error object of this API.
 pub fn error(code: i32, message: impl Into<String>) -> ErrorObjectOwned {
-	ErrorObjectOwned::owned(code, message.into(), None::<()>)
+    ErrorObjectOwned::owned(code, message.into(), None::<()>)
 }
 
 /// The message for a request that is outside the network's limits.
 pub fn explain(invalid: InvalidRequest) -> String {
-	match invalid {
-		InvalidRequest::NothingAsked => {
-			"`messages` must end with a message of role \"user\", and some message must hold text"
-				.into()
-		}
-		InvalidRequest::TooManyMessages => {
-			format!(
-				"at most {} messages; drop or summarise the oldest",
-				request::MAX_MESSAGES
-			)
-		}
-		InvalidRequest::PromptTooLong => {
-			format!(
-				"at most {} bytes of text in all messages",
-				request::MAX_PROMPT_BYTES
-			)
-		}
-		InvalidRequest::MaxTokensOutOfRange => {
-			format!("`maxTokens` must be 1..={}", request::MAX_TOKENS)
-		}
-		InvalidRequest::TemperatureOutOfRange => format!(
-			"`temperature` must be 0..={}",
-			f64::from(request::MAX_TEMPERATURE_MILLI) / 1000.0
-		),
-		InvalidRequest::TopKOutOfRange => "`topK` must be 1..=64".into(),
-	}
+    match invalid {
+        InvalidRequest::NothingAsked => {
+            "`messages` must end with a message of role \"user\", and some message must hold text"
+                .into()
+        }
+        InvalidRequest::TooManyMessages => {
+            format!(
+                "at most {} messages; drop or summarise the oldest",
+                request::MAX_MESSAGES
+            )
+        }
+        InvalidRequest::PromptTooLong => {
+            format!(
+                "at most {} bytes of text in all messages",
+                request::MAX_PROMPT_BYTES
+            )
+        }
+        InvalidRequest::MaxTokensOutOfRange => {
+            format!("`maxTokens` must be 1..={}", request::MAX_TOKENS)
+        }
+        InvalidRequest::TemperatureOutOfRange => format!(
+            "`temperature` must be 0..={}",
+            f64::from(request::MAX_TEMPERATURE_MILLI) / 1000.0
+        ),
+        InvalidRequest::TopKOutOfRange => "`topK` must be 1..=64".into(),
+    }
 }

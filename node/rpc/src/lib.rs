@@ -17,48 +17,48 @@ mod types;
 pub use types::*;
 
 use jsonrpsee::{
-	core::{RpcResult, SubscriptionResult},
-	proc_macros::rpc,
+    core::{RpcResult, SubscriptionResult},
+    proc_macros::rpc,
 };
 use sp_core::H256;
 
 /// Questions to the engine.
 #[rpc(client, server)]
 pub trait Inference {
-	/// Answers a question.
-	#[method(name = "inference_ask", with_extensions)]
-	async fn ask(&self, request: AskRequest) -> RpcResult<AskAnswer>;
+    /// Answers a question.
+    #[method(name = "inference_ask", with_extensions)]
+    async fn ask(&self, request: AskRequest) -> RpcResult<AskAnswer>;
 
-	/// Answers a question piece by piece: deltas, then the whole answer (or an error) as the last item.
-	#[subscription(
+    /// Answers a question piece by piece: deltas, then the whole answer (or an error) as the last item.
+    #[subscription(
 		name = "inference_subscribeAsk" => "inference_askUpdate",
 		unsubscribe = "inference_unsubscribeAsk",
 		item = AskUpdate
 	)]
-	async fn subscribe_ask(&self, request: AskRequest) -> SubscriptionResult;
+    async fn subscribe_ask(&self, request: AskRequest) -> SubscriptionResult;
 
-	/// What this node can answer with.
-	#[method(name = "inference_models")]
-	async fn models(&self) -> RpcResult<Vec<Model>>;
+    /// What this node can answer with.
+    #[method(name = "inference_models")]
+    async fn models(&self) -> RpcResult<Vec<Model>>;
 }
 
 /// Receipts of answers.
 #[rpc(client, server)]
 pub trait Receipts {
-	/// A receipt that this node keeps, with its anchor once the batch is in the best chain.
-	#[method(name = "receipts_get")]
-	async fn get(&self, id: H256) -> RpcResult<StoredReceipt>;
+    /// A receipt that this node keeps, with its anchor once the batch is in the best chain.
+    #[method(name = "receipts_get")]
+    async fn get(&self, id: H256) -> RpcResult<StoredReceipt>;
 
-	/// Checks signatures, keys and, if given, the anchor against the finalised state of this node.
-	#[method(name = "receipts_verify")]
-	async fn verify(&self, receipt: ReceiptView, anchor: Option<Anchor>)
-	-> RpcResult<Verification>;
+    /// Checks signatures, keys and, if given, the anchor against the finalised state of this node.
+    #[method(name = "receipts_verify")]
+    async fn verify(&self, receipt: ReceiptView, anchor: Option<Anchor>)
+    -> RpcResult<Verification>;
 }
 
 /// The state of the node.
 #[rpc(client, server)]
 pub trait Node {
-	/// How the node does.
-	#[method(name = "node_health")]
-	async fn health(&self) -> RpcResult<Health>;
+    /// How the node does.
+    #[method(name = "node_health")]
+    async fn health(&self) -> RpcResult<Health>;
 }

@@ -22,123 +22,164 @@ const DEV_KEY: &str = "devnet";
 
 /// What the workers start from.
 pub struct Start<'a> {
-	/// The node's configuration.
-	pub config: &'a Configuration,
-	/// Engine and doors.
-	pub inference: InferenceArgs,
-	/// The chain.
-	pub client: Arc<Client>,
-	/// Its database, for the mailbox.
-	pub backend: Arc<Backend>,
-	/// Worker key.
-	pub keystore: KeystorePtr,
-	/// Peers.
-	pub sync: Arc<SyncingService<Block>>,
-	/// Runs the tasks.
-	pub task_manager: &'a TaskManager,
+    /// The node's configuration.
+    pub config: &'a Configuration,
+    /// Engine and doors.
+    pub inference: InferenceArgs,
+    /// The chain.
+    pub client: Arc<Client>,
+    /// Its database, for the mailbox.
+    pub backend: Arc<Backend>,
+    /// Worker key.
+    pub keystore: KeystorePtr,
+    /// Peers.
+    pub sync: Arc<SyncingService<Block>>,
+    /// Runs the tasks.
+    pub task_manager: &'a TaskManager,
 }
 
 /// The running workers, as far as RPC needs them.
 pub struct Workers {
-	answerer: Arc<Answerer>,
-	chain: Arc<dyn ChainState>,
-	journal: Arc<Journal>,
-	openai_port: Option<u16>,
+    answerer: Arc<Answerer>,
+    chain: Arc<dyn ChainState>,
+    journal: Arc<Journal>,
+    openai_port: Option<u16>,
 }
 
 impl Workers {
-	/// Adds the product's own methods.
-	pub fn merge_into(
-		&self,
-		module: &mut RpcModule<()>,
-	) -> Result<(), jsonrpsee::core::RegisterMethodError> {
-		use touchstone_rpc::{InferenceServer, NodeServer, ReceiptsServer};
-		let (answerer, chain) = (self.answerer.clone(), self.chain.clone());
-		module.merge(rpc::Inference::new(answerer.clone()).into_rpc())?;
-		module.merge(rpc::Receipts::new(chain, self.journal.clone()).into_rpc())?;
-		let version = env!("CARGO_PKG_VERSION");
-		module.merge(rpc::Node::new(answerer, version, self.openai_port).into_rpc())
-	}
+    /// Adds the product's own methods.
+    pub fn merge_into(
+        &self,
+        module: &mut RpcModule<()>,
+    ) -> Result<(), jsonrpsee::core::RegisterMethodError> {
+        use touchstone_rpc::{InferenceServer, NodeServer, ReceiptsServer};
+        let (answerer, chain) = (self.answerer.clone(), self.chain.clone());
+        module.merge(rpc::Inference::new(answerer.clone()).into_rpc())?;
+        module.merge(rpc::Receipts::new(chain, self.journal.clone()).into_rpc())?;
+        let version = env!("CARGO_PKG_VERSION");
+        module.merge(rpc::Node::new(answerer, version, self.openai_port).into_rpc())
+    }
 }
 
 /// Development accounts (`--alice` and so on) bring their worker key as they bring their session keys.
 pub fn insert_dev_key(config: &Configuration, keystore: &dyn Keystore) -> Result<(), ServiceError> {
-	if let Some(seed) = &config.dev_key_seed {
-		keystore
-			.sr25519_generate_new(worker::KEY_TYPE, Some(seed))
-			.map_err(|e| ServiceError::Other(format!("cannot insert the worker key: {e}")))?;
-	}
-	Ok(())
+    if let Some(seed) = &config.dev_key_seed {
+        keystore
+            .sr25519_generate_new(worker::KEY_TYPE, Some(seed))
+            .map_err(|e| ServiceError::Other(format!("cannot insert the worker key: {e}")))?;
+    }
+    Ok(())
 }
 
 fn other(e: impl std::fmt::Display) -> ServiceError {
-	ServiceError::Other(e.to_string())
+    ServiceError::Other(e.to_string())
 }
 
 /// Starts engine, journal, doors and anchorer.
 pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
-	let Start { config, inference, client, backend, keystore, sync, task_manager } = start;
-	let spawn = task_manager.spawn_handle();
+    let Start {
+        config,
+        inference,
+        client,
+        backend,
+        keystore,
+        sync,
+        task_manager,
+    } = start;
+    let spawn = task_manager.spawn_handle();
 
-	let reads = Chain::new(client.clone(), sync);
-	spawn.spawn("network-watch", Some("workers"), reads.clone().watch_network());
-	let chain: Arc<dyn ChainState> = Arc::new(reads);
+    let reads = Chain::new(client.clone(), sync);
+    spawn.spawn(
+        "network-watch",
+        Some("workers"),
+        reads.clone().watch_network(),
+    );
+    let chain: Arc<dyn ChainState> = Arc::new(reads);
 
-	let path = inference.journal.clone().unwrap_or_else(|| journal_path(config));
-	if let Some(folder) = path.parent() {
-		std::fs::create_dir_all(folder)
-			.map_err(|e| other(format!("{}: {e}", folder.display())))?;
-	}
-	let journal = Arc::new(Journal::open(&path, chain.genesis()).map_err(other)?);
+    let path = inference
+        .journal
+        .clone()
+        .unwrap_or_else(|| journal_path(config));
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| other(format!("{}: {e}", folder.display())))?;
+    }
+    let journal = Arc::new(Journal::open(&path, chain.genesis()).map_err(other)?);
 
-	let engine = engine::start(&inference).map_err(other)?;
-	let limits = Limits {
-		slots: inference.engine_slots,
-		queue: inference.engine_queue,
-		..Limits::default()
-	};
-	let answerer =
-		Answerer::new(engine, chain.clone(), keystore.clone(), journal.clone(), limits);
+    let engine = engine::start(&inference).map_err(other)?;
+    let limits = Limits {
+        slots: inference.engine_slots,
+        queue: inference.engine_queue,
+        ..Limits::default()
+    };
+    let answerer = Answerer::new(
+        engine,
+        chain.clone(),
+        keystore.clone(),
+        journal.clone(),
+        limits,
+    );
 
-	let mut openai_port = None;
-	if let Some(port) = inference.openai_port {
-		let mut keys = inference.openai_key.clone();
-		let well_known = config.chain_spec.chain_type() != ChainType::Live;
-		if keys.is_empty() && well_known {
-			keys.push(DEV_KEY.into());
-		}
-		let listener = openai::bind(port).await.map_err(|e| {
-			other(format!("cannot open the OpenAI-compatible door on port {port}: {e}"))
-		})?;
-		openai_port = listener.local_addr().ok().map(|address| address.port());
-		let door = openai::serve(listener, answerer.clone(), keys).map_err(other)?;
-		spawn.spawn("openai-door", Some("workers"), door);
-	}
+    let mut openai_port = None;
+    if let Some(port) = inference.openai_port {
+        let mut keys = inference.openai_key.clone();
+        let well_known = config.chain_spec.chain_type() != ChainType::Live;
+        if keys.is_empty() && well_known {
+            keys.push(DEV_KEY.into());
+        }
+        let listener = openai::bind(port).await.map_err(|e| {
+            other(format!(
+                "cannot open the OpenAI-compatible door on port {port}: {e}"
+            ))
+        })?;
+        openai_port = listener.local_addr().ok().map(|address| address.port());
+        let door = openai::serve(listener, answerer.clone(), keys).map_err(other)?;
+        spawn.spawn("openai-door", Some("workers"), door);
+    }
 
-	let mailbox = OffchainMailbox::new(
-		backend.offchain_storage().ok_or_else(|| other("the database has no offchain storage"))?,
-	);
-	let anchorer = Anchorer::new(
-		journal.clone(),
-		anchor::View::new(chain.clone(), keystore),
-		mailbox,
-		AnchorLimits::default(),
-	);
-	if let Some(registry) = config.prometheus_registry() {
-		let metrics = metrics::Metrics::register(registry).map_err(other)?;
-		let watched = (answerer.clone(), anchorer.counters());
-		spawn.spawn("worker-metrics", Some("workers"), metrics.watch(watched.0, watched.1));
-	}
-	let wakeups = stream::select(
-		client.import_notification_stream().filter_map(|block| async move { block.is_new_best.then_some(()) }),
-		client.finality_notification_stream().map(|_| ()),
-	);
-	spawn.spawn_blocking("receipt-anchorer", Some("workers"), anchorer.run(Box::pin(wakeups)));
+    let mailbox = OffchainMailbox::new(
+        backend
+            .offchain_storage()
+            .ok_or_else(|| other("the database has no offchain storage"))?,
+    );
+    let anchorer = Anchorer::new(
+        journal.clone(),
+        anchor::View::new(chain.clone(), keystore),
+        mailbox,
+        AnchorLimits::default(),
+    );
+    if let Some(registry) = config.prometheus_registry() {
+        let metrics = metrics::Metrics::register(registry).map_err(other)?;
+        let watched = (answerer.clone(), anchorer.counters());
+        spawn.spawn(
+            "worker-metrics",
+            Some("workers"),
+            metrics.watch(watched.0, watched.1),
+        );
+    }
+    let wakeups = stream::select(
+        client
+            .import_notification_stream()
+            .filter_map(|block| async move { block.is_new_best.then_some(()) }),
+        client.finality_notification_stream().map(|_| ()),
+    );
+    spawn.spawn_blocking(
+        "receipt-anchorer",
+        Some("workers"),
+        anchorer.run(Box::pin(wakeups)),
+    );
 
-	Ok(Workers { answerer, chain, journal, openai_port })
+    Ok(Workers {
+        answerer,
+        chain,
+        journal,
+        openai_port,
+    })
 }
 
 /// `journal` beside the chain database: purging the chain leaves it alone.
 fn journal_path(config: &Configuration) -> PathBuf {
-	config.base_path.config_dir(config.chain_spec.id()).join("journal")
+    config
+        .base_path
+        .config_dir(config.chain_spec.id())
+        .join("journal")
 }

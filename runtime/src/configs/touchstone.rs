@@ -1,25 +1,25 @@
 //! The consortium's own pallets and the parameters that the constitution governs.
 
 use super::{
-	Commons, CouncilInstance, HalfOrRoot, MAX_AUTHORITIES, MAX_MEMBERS, MoreThanAThird,
-	ThreeQuarters, TwoThirdsOrRoot,
+    Commons, CouncilInstance, HalfOrRoot, MAX_AUTHORITIES, MAX_MEMBERS, MoreThanAThird,
+    ThreeQuarters, TwoThirdsOrRoot,
 };
 use crate::{
-	AccountId, Balance, Balances, BlockNumber, Consortium, Council, DAYS, Preimage, Runtime,
-	RuntimeCall, RuntimeEvent, RuntimeHoldReason, Scheduler,
-	Timestamp, TxExtension, UNIT, UncheckedExtrinsic,
+    AccountId, Balance, Balances, BlockNumber, Consortium, Council, DAYS, Preimage, Runtime,
+    RuntimeCall, RuntimeEvent, RuntimeHoldReason, Scheduler, Timestamp, TxExtension, UNIT,
+    UncheckedExtrinsic,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use frame_support::{
-	dynamic_params::{dynamic_pallet_params, dynamic_params},
-	traits::ConstU32,
+    dynamic_params::{dynamic_pallet_params, dynamic_params},
+    traits::ConstU32,
 };
 use frame_system::{EnsureRoot, offchain};
 use sp_runtime::{
-	Perbill,
-	generic::Era,
-	traits::{BlakeTwo256, Hash},
+    Perbill,
+    generic::Era,
+    traits::{BlakeTwo256, Hash},
 };
 use touchstone_primitives::traits::Motions;
 
@@ -29,168 +29,169 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 /// Knobs that `parameters.setParameter` changes, through the constitution only.
 #[dynamic_params(RuntimeParameters, pallet_parameters::Parameters::<Runtime>)]
 pub mod dynamic_params {
-	use super::*;
+    use super::*;
 
-	/// Members and nodes.
-	#[dynamic_pallet_params]
-	#[codec(index = 0)]
-	pub mod consortium {
-		use super::*;
+    /// Members and nodes.
+    #[dynamic_pallet_params]
+    #[codec(index = 0)]
+    pub mod consortium {
+        use super::*;
 
-		/// Smallest bond of a node.
-		#[codec(index = 0)]
-		pub static MinBond: Balance = 1_000 * UNIT;
-		/// Credit that an admitted member gets from the common pot.
-		#[codec(index = 1)]
-		pub static AdmissionCredit: Balance = 3_000 * UNIT;
-		/// Milliseconds between leaving and getting the bond back; longer than equivocations can be reported.
-		#[codec(index = 2)]
-		pub static UnbondingDelay: u64 = 35 * DAY;
-		/// Milliseconds after which a suspension lapses unless a revocation is pending.
-		#[codec(index = 3)]
-		pub static SuspensionPeriod: u64 = 7 * DAY;
-		/// Milliseconds for which old worker keys are kept; at least as long as receipts.
-		#[codec(index = 4)]
-		pub static KeyRetention: u64 = 120 * DAY;
-		/// Share of the bond that an equivocation costs.
-		#[codec(index = 5)]
-		pub static SlashFraction: Perbill = Perbill::from_percent(50);
-		/// Most nodes of one member.
-		#[codec(index = 6)]
-		pub static MaxNodesPerMember: u32 = 8;
-		/// From this many active validators on, one member runs at most a third of them.
-		#[codec(index = 7)]
-		pub static MemberCapFrom: u32 = 6;
-	}
+        /// Smallest bond of a node.
+        #[codec(index = 0)]
+        pub static MinBond: Balance = 1_000 * UNIT;
+        /// Credit that an admitted member gets from the common pot.
+        #[codec(index = 1)]
+        pub static AdmissionCredit: Balance = 3_000 * UNIT;
+        /// Milliseconds between leaving and getting the bond back; longer than equivocations can be reported.
+        #[codec(index = 2)]
+        pub static UnbondingDelay: u64 = 35 * DAY;
+        /// Milliseconds after which a suspension lapses unless a revocation is pending.
+        #[codec(index = 3)]
+        pub static SuspensionPeriod: u64 = 7 * DAY;
+        /// Milliseconds for which old worker keys are kept; at least as long as receipts.
+        #[codec(index = 4)]
+        pub static KeyRetention: u64 = 120 * DAY;
+        /// Share of the bond that an equivocation costs.
+        #[codec(index = 5)]
+        pub static SlashFraction: Perbill = Perbill::from_percent(50);
+        /// Most nodes of one member.
+        #[codec(index = 6)]
+        pub static MaxNodesPerMember: u32 = 8;
+        /// From this many active validators on, one member runs at most a third of them.
+        #[codec(index = 7)]
+        pub static MemberCapFrom: u32 = 6;
+    }
 
-	/// Receipts.
-	#[dynamic_pallet_params]
-	#[codec(index = 1)]
-	pub mod receipts {
-		use super::*;
+    /// Receipts.
+    #[dynamic_pallet_params]
+    #[codec(index = 1)]
+    pub mod receipts {
+        use super::*;
 
-		/// Blocks for which the roots of batches are kept.
-		#[codec(index = 0)]
-		pub static Retention: BlockNumber = 90 * DAYS;
-	}
+        /// Blocks for which the roots of batches are kept.
+        #[codec(index = 0)]
+        pub static Retention: BlockNumber = 90 * DAYS;
+    }
 }
 
 #[cfg(feature = "runtime-benchmarks")]
 impl Default for RuntimeParameters {
-	fn default() -> Self {
-		RuntimeParameters::Consortium(dynamic_params::consortium::Parameters::MinBond(
-			dynamic_params::consortium::MinBond,
-			Some(UNIT),
-		))
-	}
+    fn default() -> Self {
+        RuntimeParameters::Consortium(dynamic_params::consortium::Parameters::MinBond(
+            dynamic_params::consortium::MinBond,
+            Some(UNIT),
+        ))
+    }
 }
 
 impl pallet_parameters::Config for Runtime {
-	// Root, which only the constitution gives.
-	type AdminOrigin = EnsureRoot<AccountId>;
-	type RuntimeEvent = RuntimeEvent;
-	type RuntimeParameters = RuntimeParameters;
-	type WeightInfo = ();
+    // Root, which only the constitution gives.
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeParameters = RuntimeParameters;
+    type WeightInfo = ();
 }
 
 /// Who voted for the motion that is being executed. A motion is removed only after its call ran, so votes are visible then.
 pub struct CouncilMotions;
 impl Motions<AccountId, RuntimeCall> for CouncilMotions {
-	fn ayes(call: &RuntimeCall) -> Option<Vec<AccountId>> {
-		let votes = pallet_collective::Voting::<Runtime, CouncilInstance>::get(
-			BlakeTwo256::hash_of(call),
-		)?;
-		// The fields of `Votes` are private: index, threshold, ayes, nays, end.
-		type Votes = (u32, u32, Vec<AccountId>, Vec<AccountId>, BlockNumber);
-		Votes::decode(&mut &votes.encode()[..]).ok().map(|votes| votes.2)
-	}
+    fn ayes(call: &RuntimeCall) -> Option<Vec<AccountId>> {
+        let votes =
+            pallet_collective::Voting::<Runtime, CouncilInstance>::get(BlakeTwo256::hash_of(call))?;
+        // The fields of `Votes` are private: index, threshold, ayes, nays, end.
+        type Votes = (u32, u32, Vec<AccountId>, Vec<AccountId>, BlockNumber);
+        Votes::decode(&mut &votes.encode()[..])
+            .ok()
+            .map(|votes| votes.2)
+    }
 }
 
 impl pallet_consortium::Config for Runtime {
-	type AdmissionCredit = dynamic_params::consortium::AdmissionCredit;
-	type AdmitOrigin = HalfOrRoot;
-	type CancelRootOrigin = MoreThanAThird;
-	type Commons = Commons;
-	type Council = Council;
-	type Currency = Balances;
-	type KeyRetention = dynamic_params::consortium::KeyRetention;
-	type MaxMembers = ConstU32<MAX_MEMBERS>;
-	type MaxNodes = ConstU32<MAX_AUTHORITIES>;
-	type MaxNodesPerMember = dynamic_params::consortium::MaxNodesPerMember;
-	type MemberCapFrom = dynamic_params::consortium::MemberCapFrom;
-	type MinBond = dynamic_params::consortium::MinBond;
-	type Motions = CouncilMotions;
-	type Preimages = Preimage;
-	type ProposeRootOrigin = ThreeQuarters;
-	type RevokeOrigin = TwoThirdsOrRoot;
-	type RuntimeCall = RuntimeCall;
-	type RuntimeHoldReason = RuntimeHoldReason;
-	type Scheduler = Scheduler;
-	type Sessions = pallet_consortium::SessionPallet<Runtime>;
-	type SlashFraction = dynamic_params::consortium::SlashFraction;
-	type SuspendOrigin = HalfOrRoot;
-	type SuspensionPeriod = dynamic_params::consortium::SuspensionPeriod;
-	type Time = Timestamp;
-	type UnbondingDelay = dynamic_params::consortium::UnbondingDelay;
-	type WeightInfo = pallet_consortium::weights::SubstrateWeight<Runtime>;
+    type AdmissionCredit = dynamic_params::consortium::AdmissionCredit;
+    type AdmitOrigin = HalfOrRoot;
+    type CancelRootOrigin = MoreThanAThird;
+    type Commons = Commons;
+    type Council = Council;
+    type Currency = Balances;
+    type KeyRetention = dynamic_params::consortium::KeyRetention;
+    type MaxMembers = ConstU32<MAX_MEMBERS>;
+    type MaxNodes = ConstU32<MAX_AUTHORITIES>;
+    type MaxNodesPerMember = dynamic_params::consortium::MaxNodesPerMember;
+    type MemberCapFrom = dynamic_params::consortium::MemberCapFrom;
+    type MinBond = dynamic_params::consortium::MinBond;
+    type Motions = CouncilMotions;
+    type Preimages = Preimage;
+    type ProposeRootOrigin = ThreeQuarters;
+    type RevokeOrigin = TwoThirdsOrRoot;
+    type RuntimeCall = RuntimeCall;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type Scheduler = Scheduler;
+    type Sessions = pallet_consortium::SessionPallet<Runtime>;
+    type SlashFraction = dynamic_params::consortium::SlashFraction;
+    type SuspendOrigin = HalfOrRoot;
+    type SuspensionPeriod = dynamic_params::consortium::SuspensionPeriod;
+    type Time = Timestamp;
+    type UnbondingDelay = dynamic_params::consortium::UnbondingDelay;
+    type WeightInfo = pallet_consortium::weights::SubstrateWeight<Runtime>;
 }
 
 impl pallet_registry::Config for Runtime {
-	type GovernOrigin = HalfOrRoot;
-	type MaxCandidates = ConstU32<16>;
-	type MaxCapacity = ConstU32<1024>;
-	type MaxChampions = ConstU32<8>;
-	type MaxModels = ConstU32<1024>;
-	type MaxServing = ConstU32<64>;
-	type MaxTopics = ConstU32<256>;
-	type Membership = Consortium;
-	type WeightInfo = pallet_registry::weights::SubstrateWeight<Runtime>;
+    type GovernOrigin = HalfOrRoot;
+    type MaxCandidates = ConstU32<16>;
+    type MaxCapacity = ConstU32<1024>;
+    type MaxChampions = ConstU32<8>;
+    type MaxModels = ConstU32<1024>;
+    type MaxServing = ConstU32<64>;
+    type MaxTopics = ConstU32<256>;
+    type Membership = Consortium;
+    type WeightInfo = pallet_registry::weights::SubstrateWeight<Runtime>;
 }
 
 impl pallet_receipts::Config for Runtime {
-	type MaxBatch = ConstU32<4096>;
-	type MaxBatchesPerBlock = ConstU32<4>;
-	type MaxPruned = ConstU32<64>;
-	type MaxValidity = ConstU32<100>;
-	type Membership = Consortium;
-	type Retention = dynamic_params::receipts::Retention;
-	type WeightInfo = pallet_receipts::weights::SubstrateWeight<Runtime>;
+    type MaxBatch = ConstU32<4096>;
+    type MaxBatchesPerBlock = ConstU32<4>;
+    type MaxPruned = ConstU32<64>;
+    type MaxValidity = ConstU32<100>;
+    type Membership = Consortium;
+    type Retention = dynamic_params::receipts::Retention;
+    type WeightInfo = pallet_receipts::weights::SubstrateWeight<Runtime>;
 }
 
 impl<C> offchain::CreateTransactionBase<C> for Runtime
 where
-	RuntimeCall: From<C>,
+    RuntimeCall: From<C>,
 {
-	type Extrinsic = UncheckedExtrinsic;
-	type RuntimeCall = RuntimeCall;
+    type Extrinsic = UncheckedExtrinsic;
+    type RuntimeCall = RuntimeCall;
 }
 
 impl<C> offchain::CreateTransaction<C> for Runtime
 where
-	RuntimeCall: From<C>,
+    RuntimeCall: From<C>,
 {
-	type Extension = TxExtension;
+    type Extension = TxExtension;
 
-	fn create_transaction(call: RuntimeCall, extension: TxExtension) -> UncheckedExtrinsic {
-		UncheckedExtrinsic::new_transaction(call, extension)
-	}
+    fn create_transaction(call: RuntimeCall, extension: TxExtension) -> UncheckedExtrinsic {
+        UncheckedExtrinsic::new_transaction(call, extension)
+    }
 }
 
 impl<C> offchain::CreateAuthorizedTransaction<C> for Runtime
 where
-	RuntimeCall: From<C>,
+    RuntimeCall: From<C>,
 {
-	fn create_extension() -> TxExtension {
-		crate::extension(0, Era::Immortal, 0)
-	}
+    fn create_extension() -> TxExtension {
+        crate::extension(0, Era::Immortal, 0)
+    }
 }
 
 // Equivocation reports are bare.
 impl<C> offchain::CreateBare<C> for Runtime
 where
-	RuntimeCall: From<C>,
+    RuntimeCall: From<C>,
 {
-	fn create_bare(call: RuntimeCall) -> UncheckedExtrinsic {
-		UncheckedExtrinsic::new_bare(call)
-	}
+    fn create_bare(call: RuntimeCall) -> UncheckedExtrinsic {
+        UncheckedExtrinsic::new_bare(call)
+    }
 }

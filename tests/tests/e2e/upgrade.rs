@@ -5,7 +5,7 @@ use sp_keyring::Sr25519Keyring::{Alice, Bob, Charlie};
 use std::path::PathBuf;
 use touchstone_client::{
 	chain::storage_key,
-	submit::{RuntimeCall, RuntimeEvent, Until, submit},
+	submit::{RuntimeCall, RuntimeEvent, Until, error_name, submit},
 };
 use touchstone_tests::{
 	answers::{ask, wait_for_proof},
@@ -94,9 +94,18 @@ async fn the_council_upgrades_the_runtime_while_finality_runs() {
 			.is_ok_and(|found| found == Some((code_hash, true)))
 	})
 	.await;
-	submit(&alice, apply(), &Alice.pair(), Until::Finalized)
+	let applied = submit(&alice, apply(), &Alice.pair(), Until::Finalized)
 		.await
 		.unwrap();
+	for event in applied.events {
+		if let RuntimeEvent::System(frame_system::Event::RejectedInvalidAuthorizedUpgrade {
+			error,
+			..
+		}) = event
+		{
+			panic!("the blob is refused: {}", error_name(error));
+		}
+	}
 
 	until_true(
 		"the new runtime is in force in finalised state",

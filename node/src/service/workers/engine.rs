@@ -3,8 +3,8 @@
 use crate::cli::{EngineChoice, InferenceArgs};
 use std::{env, path::PathBuf, sync::Arc};
 use touchstone_inference::{
-	DummyEngine, EmbeddingConfig, Engine, EngineConfig, LocalEngine, ModelConfig, RemoteConfig,
-	RemoteEngine,
+    DummyEngine, EmbeddingConfig, Engine, EngineConfig, LocalEngine, ModelConfig, RemoteConfig,
+    RemoteEngine,
 };
 
 /// Name of the model that scripts/setup installs.
@@ -12,67 +12,69 @@ const DEFAULT_MODEL: &str = "smollm2-135m-instruct";
 
 /// Where scripts/setup puts models and libraries.
 fn data_folder() -> Option<PathBuf> {
-	let base = env::var_os("XDG_DATA_HOME")
-		.map(PathBuf::from)
-		.or_else(|| env::home_dir().map(|home| home.join(".local/share")))?;
-	Some(base.join("touchstone"))
+    let base = env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".local/share")))?;
+    Some(base.join("touchstone"))
 }
 
 /// The engine, or none.
 pub fn start(args: &InferenceArgs) -> Result<Option<Arc<dyn Engine>>, String> {
-	Ok(match &args.engine {
-		EngineChoice::None => None,
-		EngineChoice::Dummy => Some(Arc::new(DummyEngine::new())),
-		EngineChoice::Remote(url) => {
-			let path = args.remote_config.as_ref().ok_or(
+    Ok(match &args.engine {
+        EngineChoice::None => None,
+        EngineChoice::Dummy => Some(Arc::new(DummyEngine::new())),
+        EngineChoice::Remote(url) => {
+            let path = args.remote_config.as_ref().ok_or(
 				"--engine remote:URL needs --remote-config PATH: a file that says which models the server has",
 			)?;
-			let mut config = RemoteConfig::read(path).map_err(|e| e.to_string())?;
-			config.url = url.clone();
-			config.slots = args.engine_slots as u32;
-			config.queue = args.engine_queue as u32;
-			Some(Arc::new(RemoteEngine::connect(&config).map_err(|e| e.to_string())?))
-		}
-		EngineChoice::Embedded => Some(Arc::new(LocalEngine::load(&config(args)?))),
-	})
+            let mut config = RemoteConfig::read(path).map_err(|e| e.to_string())?;
+            config.url = url.clone();
+            config.slots = args.engine_slots as u32;
+            config.queue = args.engine_queue as u32;
+            Some(Arc::new(
+                RemoteEngine::connect(&config).map_err(|e| e.to_string())?,
+            ))
+        }
+        EngineChoice::Embedded => Some(Arc::new(LocalEngine::load(&config(args)?))),
+    })
 }
 
 fn config(args: &InferenceArgs) -> Result<EngineConfig, String> {
-	let data = data_folder().ok_or(
+    let data = data_folder().ok_or(
 		"neither XDG_DATA_HOME nor HOME is set; name the model file with --model NAME=PATH, or start with --engine none",
 	)?;
-	let mut models: Vec<_> = args
-		.model
-		.iter()
-		.map(|(name, path)| ModelConfig {
-			name: name.clone(),
-			path: path.clone(),
-			blake2: None,
-			context: None,
-		})
-		.collect();
-	if models.is_empty() {
-		models.push(ModelConfig {
-			name: DEFAULT_MODEL.into(),
-			path: data.join("models/smollm2-135m-instruct.q4_1.gguf"),
-			blake2: Some(hex::encode(touchstone_runtime::genesis::SMOLLM2)),
-			context: None,
-		});
-	}
-	let embedding = EmbeddingConfig {
-		model: data.join("models/minilm-l6-v2.int8.onnx"),
-		tokenizer: data.join("models/minilm-tokenizer.json"),
-		runtime: data.join("lib/libonnxruntime.so"),
-	};
-	let complete = [&embedding.model, &embedding.tokenizer, &embedding.runtime]
-		.iter()
-		.all(|path| path.exists());
-	Ok(EngineConfig {
-		models,
-		threads: args.engine_threads,
-		slots: args.engine_slots as u32,
-		queue: args.engine_queue as u32,
-		embedding: complete.then_some(embedding),
-		..EngineConfig::default()
-	})
+    let mut models: Vec<_> = args
+        .model
+        .iter()
+        .map(|(name, path)| ModelConfig {
+            name: name.clone(),
+            path: path.clone(),
+            blake2: None,
+            context: None,
+        })
+        .collect();
+    if models.is_empty() {
+        models.push(ModelConfig {
+            name: DEFAULT_MODEL.into(),
+            path: data.join("models/smollm2-135m-instruct.q4_1.gguf"),
+            blake2: Some(hex::encode(touchstone_runtime::genesis::SMOLLM2)),
+            context: None,
+        });
+    }
+    let embedding = EmbeddingConfig {
+        model: data.join("models/minilm-l6-v2.int8.onnx"),
+        tokenizer: data.join("models/minilm-tokenizer.json"),
+        runtime: data.join("lib/libonnxruntime.so"),
+    };
+    let complete = [&embedding.model, &embedding.tokenizer, &embedding.runtime]
+        .iter()
+        .all(|path| path.exists());
+    Ok(EngineConfig {
+        models,
+        threads: args.engine_threads,
+        slots: args.engine_slots as u32,
+        queue: args.engine_queue as u32,
+        embedding: complete.then_some(embedding),
+        ..EngineConfig::default()
+    })
 }

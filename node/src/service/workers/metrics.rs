@@ -1,75 +1,91 @@
 //! Prometheus metrics of engine and workers.
 
 use std::{
-	sync::{Arc, atomic::Ordering},
-	time::Duration,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
-use substrate_prometheus_endpoint::{
-	Counter, Gauge, PrometheusError, Registry, U64, register,
-};
+use substrate_prometheus_endpoint::{Counter, Gauge, PrometheusError, Registry, U64, register};
 use touchstone_gateway::Answerer;
 use touchstone_workers::AnchorCounters;
 
 /// Metrics of engine and workers. Counters only grow; rates are the dashboard's business.
 pub struct Metrics {
-	answers: Counter<U64>,
-	refused: Counter<U64>,
-	failed: Counter<U64>,
-	cancelled: Counter<U64>,
-	tokens: Counter<U64>,
-	active: Gauge<U64>,
-	queued: Gauge<U64>,
-	unanchored: Gauge<U64>,
-	anchor_tasks: Counter<U64>,
-	anchor_errors: Counter<U64>,
-	streams: Counter<U64>,
+    answers: Counter<U64>,
+    refused: Counter<U64>,
+    failed: Counter<U64>,
+    cancelled: Counter<U64>,
+    tokens: Counter<U64>,
+    active: Gauge<U64>,
+    queued: Gauge<U64>,
+    unanchored: Gauge<U64>,
+    anchor_tasks: Counter<U64>,
+    anchor_errors: Counter<U64>,
+    streams: Counter<U64>,
 }
 
 impl Metrics {
-	/// Registers all metrics.
-	pub fn register(registry: &Registry) -> Result<Self, PrometheusError> {
-		let counter = |name: &str, help: &str| register(Counter::new(name, help)?, registry);
-		let gauge = |name: &str, help: &str| register(Gauge::new(name, help)?, registry);
-		Ok(Self {
-			answers: counter("touchstone_answers_total", "Answers given with a receipt")?,
-			refused: counter("touchstone_requests_refused_total", "Requests refused by a limit")?,
-			failed: counter("touchstone_requests_failed_total", "Requests that failed")?,
-			cancelled: counter("touchstone_requests_cancelled_total", "Requests that clients left")?,
-			tokens: counter("touchstone_tokens_total", "Tokens generated")?,
-			active: gauge("touchstone_engine_active", "Requests being answered")?,
-			queued: gauge("touchstone_engine_queued", "Requests waiting for the engine")?,
-			unanchored: gauge(
-				"touchstone_receipts_unanchored",
-				"Receipts in the journal that no finalised batch holds",
-			)?,
-			anchor_tasks: counter("touchstone_anchor_tasks_total", "Batches handed to the chain")?,
-			anchor_errors: counter("touchstone_anchor_errors_total", "Failures of the anchorer")?,
-			streams: counter("touchstone_streams_opened_total", "Receipt streams opened")?,
-		})
-	}
+    /// Registers all metrics.
+    pub fn register(registry: &Registry) -> Result<Self, PrometheusError> {
+        let counter = |name: &str, help: &str| register(Counter::new(name, help)?, registry);
+        let gauge = |name: &str, help: &str| register(Gauge::new(name, help)?, registry);
+        Ok(Self {
+            answers: counter("touchstone_answers_total", "Answers given with a receipt")?,
+            refused: counter(
+                "touchstone_requests_refused_total",
+                "Requests refused by a limit",
+            )?,
+            failed: counter("touchstone_requests_failed_total", "Requests that failed")?,
+            cancelled: counter(
+                "touchstone_requests_cancelled_total",
+                "Requests that clients left",
+            )?,
+            tokens: counter("touchstone_tokens_total", "Tokens generated")?,
+            active: gauge("touchstone_engine_active", "Requests being answered")?,
+            queued: gauge(
+                "touchstone_engine_queued",
+                "Requests waiting for the engine",
+            )?,
+            unanchored: gauge(
+                "touchstone_receipts_unanchored",
+                "Receipts in the journal that no finalised batch holds",
+            )?,
+            anchor_tasks: counter(
+                "touchstone_anchor_tasks_total",
+                "Batches handed to the chain",
+            )?,
+            anchor_errors: counter("touchstone_anchor_errors_total", "Failures of the anchorer")?,
+            streams: counter("touchstone_streams_opened_total", "Receipt streams opened")?,
+        })
+    }
 
-	/// Copies the workers' own counts every few seconds.
-	pub async fn watch(self, answerer: Arc<Answerer>, anchors: Arc<AnchorCounters>) {
-		let raise = |counter: &Counter<U64>, to: u64| {
-			counter.inc_by(to.saturating_sub(counter.get()));
-		};
-		loop {
-			let counts = answerer.counters();
-			raise(&self.answers, counts.answered);
-			raise(&self.refused, counts.refused);
-			raise(&self.failed, counts.failed);
-			raise(&self.cancelled, counts.cancelled);
-			raise(&self.tokens, counts.tokens);
-			let load = answerer.load();
-			self.active.set(load.active.into());
-			self.queued.set(load.queued.into());
-			if let Ok(depth) = answerer.mailbox_depth() {
-				self.unanchored.set(depth);
-			}
-			raise(&self.anchor_tasks, anchors.published.load(Ordering::Relaxed));
-			raise(&self.anchor_errors, anchors.errors.load(Ordering::Relaxed));
-			raise(&self.streams, anchors.opened_streams.load(Ordering::Relaxed));
-			tokio::time::sleep(Duration::from_secs(3)).await;
-		}
-	}
+    /// Copies the workers' own counts every few seconds.
+    pub async fn watch(self, answerer: Arc<Answerer>, anchors: Arc<AnchorCounters>) {
+        let raise = |counter: &Counter<U64>, to: u64| {
+            counter.inc_by(to.saturating_sub(counter.get()));
+        };
+        loop {
+            let counts = answerer.counters();
+            raise(&self.answers, counts.answered);
+            raise(&self.refused, counts.refused);
+            raise(&self.failed, counts.failed);
+            raise(&self.cancelled, counts.cancelled);
+            raise(&self.tokens, counts.tokens);
+            let load = answerer.load();
+            self.active.set(load.active.into());
+            self.queued.set(load.queued.into());
+            if let Ok(depth) = answerer.mailbox_depth() {
+                self.unanchored.set(depth);
+            }
+            raise(
+                &self.anchor_tasks,
+                anchors.published.load(Ordering::Relaxed),
+            );
+            raise(&self.anchor_errors, anchors.errors.load(Ordering::Relaxed));
+            raise(
+                &self.streams,
+                anchors.opened_streams.load(Ordering::Relaxed),
+            );
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+    }
 }
