@@ -13,9 +13,9 @@ use touchstone_rpc::{Health, InferenceClient};
   touchstone models
   touchstone models --json | jq '.serving[].name'")]
 pub struct Models {
-	/// Print JSON.
-	#[arg(long)]
-	json: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Show members and their nodes, as finalised state has them.
@@ -24,9 +24,9 @@ pub struct Models {
   touchstone members
   touchstone members --json")]
 pub struct Members {
-	/// Print JSON.
-	#[arg(long)]
-	json: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Show how one or several nodes do.
@@ -37,34 +37,34 @@ pub struct Members {
 
 Exit status: 1 when a node does not answer.")]
 pub struct Status {
-	/// Nodes to ask; the one of --url if none is named.
-	#[arg(value_name = "URL")]
-	urls: Vec<String>,
-	/// Print JSON.
-	#[arg(long)]
-	json: bool,
+    /// Nodes to ask; the one of --url if none is named.
+    #[arg(value_name = "URL")]
+    urls: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 fn text(bytes: &[u8]) -> String {
-	String::from_utf8_lossy(bytes).into_owned()
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn row(cells: &[&str]) -> Vec<String> {
-	cells.iter().map(|cell| (*cell).to_owned()).collect()
+    cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
 impl Models {
-	pub async fn run(self, chain: &Chain) -> Result<()> {
-		let serving = chain
-			.client()
-			.models()
-			.await
-			.map_err(|e| Error::of("inference_models", e))?;
-		let head = chain.finalized().await?;
-		let registered = chain.registered_models(head).await?;
-		let topics = chain.topics(head).await?;
-		if self.json {
-			let registered: Vec<_> = registered
+    pub async fn run(self, chain: &Chain) -> Result<()> {
+        let serving = chain
+            .client()
+            .models()
+            .await
+            .map_err(|e| Error::of("inference_models", e))?;
+        let head = chain.finalized().await?;
+        let registered = chain.registered_models(head).await?;
+        let topics = chain.topics(head).await?;
+        if self.json {
+            let registered: Vec<_> = registered
 				.iter()
 				.map(|m| {
 					serde_json::json!({
@@ -75,97 +75,97 @@ impl Models {
 					})
 				})
 				.collect();
-			let topics: Vec<_> = topics
+            let topics: Vec<_> = topics
 				.iter()
 				.map(
 					|t| serde_json::json!({"id": t.id, "name": text(&t.name), "tier": t.tier, "class": t.class}),
 				)
 				.collect();
-			return output::json(&serde_json::json!({
-				"serving": serving, "registered": registered, "topics": topics,
-			}));
-		}
-		println!("This node answers with");
-		let mut rows = vec![row(&[
-			"  MODEL",
-			"STATE",
-			"REGISTERED",
-			"ENGINE",
-			"PRECISION",
-			"CONTEXT",
-			"BASE",
-		])];
-		for model in &serving {
-			let manifest = &model.manifest;
-			rows.push(row(&[
-				&format!("  {}", model.name),
-				&model.state,
-				if model.registered { "yes" } else { "no" },
-				&manifest.engine,
-				&manifest.weight_dtype,
-				&manifest.context.to_string(),
-				&manifest.base.to_string(),
-			]));
-		}
-		output::table(&rows);
-		println!("\nThe registry holds");
-		let mut rows = vec![row(&[
-			"  MODEL", "KIND", "STATUS", "FORMAT", "SIZE", "LICENCE", "HASH",
-		])];
-		for model in &registered {
-			rows.push(row(&[
-				&format!("  {}", text(&model.name)),
-				if model.base.is_some() {
-					"adapter"
-				} else {
-					"base"
-				},
-				&format!("{:?}", model.status).to_lowercase(),
-				&format!("{:?}", model.format).to_lowercase(),
-				&output::bytes(model.size),
-				&text(&model.licence),
-				&model.hash.to_string(),
-			]));
-		}
-		output::table(&rows);
-		println!("\nTopics");
-		let mut rows = vec![row(&["  TOPIC", "TIER", "CLASS"])];
-		for topic in &topics {
-			rows.push(row(&[
-				&format!("  {}", text(&topic.name)),
-				&format!("{:?}", topic.tier),
-				&format!("{:?}", topic.class),
-			]));
-		}
-		output::table(&rows);
-		Ok(())
-	}
+            return output::json(&serde_json::json!({
+                "serving": serving, "registered": registered, "topics": topics,
+            }));
+        }
+        println!("This node answers with");
+        let mut rows = vec![row(&[
+            "  MODEL",
+            "STATE",
+            "REGISTERED",
+            "ENGINE",
+            "PRECISION",
+            "CONTEXT",
+            "BASE",
+        ])];
+        for model in &serving {
+            let manifest = &model.manifest;
+            rows.push(row(&[
+                &format!("  {}", model.name),
+                &model.state,
+                if model.registered { "yes" } else { "no" },
+                &manifest.engine,
+                &manifest.weight_dtype,
+                &manifest.context.to_string(),
+                &manifest.base.to_string(),
+            ]));
+        }
+        output::table(&rows);
+        println!("\nThe registry holds");
+        let mut rows = vec![row(&[
+            "  MODEL", "KIND", "STATUS", "FORMAT", "SIZE", "LICENCE", "HASH",
+        ])];
+        for model in &registered {
+            rows.push(row(&[
+                &format!("  {}", text(&model.name)),
+                if model.base.is_some() {
+                    "adapter"
+                } else {
+                    "base"
+                },
+                &format!("{:?}", model.status).to_lowercase(),
+                &format!("{:?}", model.format).to_lowercase(),
+                &output::bytes(model.size),
+                &text(&model.licence),
+                &model.hash.to_string(),
+            ]));
+        }
+        output::table(&rows);
+        println!("\nTopics");
+        let mut rows = vec![row(&["  TOPIC", "TIER", "CLASS"])];
+        for topic in &topics {
+            rows.push(row(&[
+                &format!("  {}", text(&topic.name)),
+                &format!("{:?}", topic.tier),
+                &format!("{:?}", topic.class),
+            ]));
+        }
+        output::table(&rows);
+        Ok(())
+    }
 }
 
 fn role_names(roles: Roles) -> Vec<String> {
-	use NodeRole::*;
-	[Validator, Producer, Teacher, Auditor, Gateway, Expert]
-		.into_iter()
-		.filter(|role| roles.contains(*role))
-		.map(|role| format!("{role:?}").to_lowercase())
-		.collect()
+    use NodeRole::*;
+    [Validator, Producer, Teacher, Auditor, Gateway, Expert]
+        .into_iter()
+        .filter(|role| roles.contains(*role))
+        .map(|role| format!("{role:?}").to_lowercase())
+        .collect()
 }
 
 impl Members {
-	pub async fn run(self, chain: &Chain) -> Result<()> {
-		let head = chain.finalized().await?;
-		let (members, nodes) = (chain.members(head).await?, chain.nodes(head).await?);
-		if self.json {
-			let members: Vec<_> = members
-				.iter()
-				.map(|m| {
-					serde_json::json!({
-						"member": m.member, "legalNameHash": m.legal_name_hash,
-						"jurisdiction": text(&m.jurisdiction), "status": m.status, "nodes": m.nodes,
-					})
-				})
-				.collect();
-			let nodes: Vec<_> = nodes
+    pub async fn run(self, chain: &Chain) -> Result<()> {
+        let head = chain.finalized().await?;
+        let (members, nodes) = (chain.members(head).await?, chain.nodes(head).await?);
+        if self.json {
+            let members: Vec<_> = members
+                .iter()
+                .map(|m| {
+                    serde_json::json!({
+                        "member": m.member, "legalNameHash": m.legal_name_hash,
+                        "jurisdiction": text(&m.jurisdiction), "status": m.status, "nodes": m.nodes,
+                    })
+                })
+                .collect();
+            let nodes: Vec<_> = nodes
 				.iter()
 				.map(|n| {
 					serde_json::json!({
@@ -176,97 +176,97 @@ impl Members {
 					})
 				})
 				.collect();
-			return output::json(&serde_json::json!({"members": members, "nodes": nodes}));
-		}
-		for member in &members {
-			println!(
-				"{}  {}  {}",
-				member.member,
-				text(&member.jurisdiction),
-				format!("{:?}", member.status).to_lowercase()
-			);
-			for node in nodes.iter().filter(|node| node.member == member.member) {
-				println!(
-					"    node {}  {}  {}  {}",
-					node.node,
-					format!("{:?}", node.status).to_lowercase(),
-					role_names(node.roles).join("+"),
-					format!("{:?}", node.tier).to_lowercase(),
-				);
-				println!(
-					"         peer {}, worker {}",
-					peer::encode(&node.peer_id),
-					node.worker_key
-				);
-			}
-		}
-		Ok(())
-	}
+            return output::json(&serde_json::json!({"members": members, "nodes": nodes}));
+        }
+        for member in &members {
+            println!(
+                "{}  {}  {}",
+                member.member,
+                text(&member.jurisdiction),
+                format!("{:?}", member.status).to_lowercase()
+            );
+            for node in nodes.iter().filter(|node| node.member == member.member) {
+                println!(
+                    "    node {}  {}  {}  {}",
+                    node.node,
+                    format!("{:?}", node.status).to_lowercase(),
+                    role_names(node.roles).join("+"),
+                    format!("{:?}", node.tier).to_lowercase(),
+                );
+                println!(
+                    "         peer {}, worker {}",
+                    peer::encode(&node.peer_id),
+                    node.worker_key
+                );
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Status {
-	pub async fn run(self, default: &str) -> Result<()> {
-		let urls = if self.urls.is_empty() {
-			vec![default.to_owned()]
-		} else {
-			self.urls
-		};
-		let mut all: Vec<(String, Result<Health>)> = Vec::new();
-		for url in urls {
-			let health = health(&url).await;
-			all.push((url, health));
-		}
-		if self.json {
-			let nodes: Vec<_> = all
-				.iter()
-				.map(|(url, health)| match health {
-					Ok(health) => serde_json::json!({"url": url, "health": health}),
-					Err(e) => serde_json::json!({"url": url, "error": e.to_string()}),
-				})
-				.collect();
-			output::json(&nodes)?;
-		} else {
-			let mut rows = vec![row(&[
-				"NODE",
-				"PEERS",
-				"BEST",
-				"FINAL",
-				"AGE",
-				"ENGINE",
-				"UNANCHORED",
-				"STATUS",
-			])];
-			for (url, health) in &all {
-				rows.push(match health {
-					Ok(h) => row(&[
-						url,
-						&h.peers.to_string(),
-						&format!("{}{}", h.best, if h.is_syncing { " (syncing)" } else { "" }),
-						&h.finalized.to_string(),
-						&output::duration(Duration::from_millis(
-							h.best_age_ms.max(0).unsigned_abs(),
-						)),
-						&h.engine.state,
-						&h.mailbox_depth.to_string(),
-						h.node_status.as_deref().unwrap_or("not registered"),
-					]),
-					Err(e) => row(&[url, &e.to_string()]),
-				});
-			}
-			let (reached, silent): (Vec<_>, Vec<_>) =
-				rows.into_iter().partition(|row| row.len() > 2);
-			output::table(&reached);
-			for row in silent {
-				eprintln!("{}", row.join(": "));
-			}
-		}
-		if all.iter().any(|(_, health)| health.is_err()) {
-			return Err(Failure::Shown(1));
-		}
-		Ok(())
-	}
+    pub async fn run(self, default: &str) -> Result<()> {
+        let urls = if self.urls.is_empty() {
+            vec![default.to_owned()]
+        } else {
+            self.urls
+        };
+        let mut all: Vec<(String, Result<Health>)> = Vec::new();
+        for url in urls {
+            let health = health(&url).await;
+            all.push((url, health));
+        }
+        if self.json {
+            let nodes: Vec<_> = all
+                .iter()
+                .map(|(url, health)| match health {
+                    Ok(health) => serde_json::json!({"url": url, "health": health}),
+                    Err(e) => serde_json::json!({"url": url, "error": e.to_string()}),
+                })
+                .collect();
+            output::json(&nodes)?;
+        } else {
+            let mut rows = vec![row(&[
+                "NODE",
+                "PEERS",
+                "BEST",
+                "FINAL",
+                "AGE",
+                "ENGINE",
+                "UNANCHORED",
+                "STATUS",
+            ])];
+            for (url, health) in &all {
+                rows.push(match health {
+                    Ok(h) => row(&[
+                        url,
+                        &h.peers.to_string(),
+                        &format!("{}{}", h.best, if h.is_syncing { " (syncing)" } else { "" }),
+                        &h.finalized.to_string(),
+                        &output::duration(Duration::from_millis(
+                            h.best_age_ms.max(0).unsigned_abs(),
+                        )),
+                        &h.engine.state,
+                        &h.mailbox_depth.to_string(),
+                        h.node_status.as_deref().unwrap_or("not registered"),
+                    ]),
+                    Err(e) => row(&[url, &e.to_string()]),
+                });
+            }
+            let (reached, silent): (Vec<_>, Vec<_>) =
+                rows.into_iter().partition(|row| row.len() > 2);
+            output::table(&reached);
+            for row in silent {
+                eprintln!("{}", row.join(": "));
+            }
+        }
+        if all.iter().any(|(_, health)| health.is_err()) {
+            return Err(Failure::Shown(1));
+        }
+        Ok(())
+    }
 }
 
 async fn health(url: &str) -> Result<Health> {
-	Ok(Chain::connect(url).await?.health().await?)
+    Ok(Chain::connect(url).await?.health().await?)
 }

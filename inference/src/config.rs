@@ -7,114 +7,114 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct EngineConfig {
-	/// Models to serve; the first one is the default.
-	pub models: Vec<ModelConfig>,
-	/// Adapters on these models.
-	pub adapters: Vec<AdapterConfig>,
-	/// Memory for adapters, in MiB; those that were not used for longest make room for others.
-	pub adapter_mib: u32,
-	/// Memory for the beginnings of conversations, in MiB for each model; 0 turns this off.
-	pub prefix_mib: u32,
-	/// Threads that compute; by default one fewer than there are cores, so that authoring keeps one.
-	pub threads: Option<usize>,
-	/// Jobs that run at a time, for each model.
-	pub slots: u32,
-	/// Jobs that may wait, for each model.
-	pub queue: u32,
-	/// Model for sentence embeddings, if any.
-	pub embedding: Option<EmbeddingConfig>,
+    /// Models to serve; the first one is the default.
+    pub models: Vec<ModelConfig>,
+    /// Adapters on these models.
+    pub adapters: Vec<AdapterConfig>,
+    /// Memory for adapters, in MiB; those that were not used for longest make room for others.
+    pub adapter_mib: u32,
+    /// Memory for the beginnings of conversations, in MiB for each model; 0 turns this off.
+    pub prefix_mib: u32,
+    /// Threads that compute; by default one fewer than there are cores, so that authoring keeps one.
+    pub threads: Option<usize>,
+    /// Jobs that run at a time, for each model.
+    pub slots: u32,
+    /// Jobs that may wait, for each model.
+    pub queue: u32,
+    /// Model for sentence embeddings, if any.
+    pub embedding: Option<EmbeddingConfig>,
 }
 
 impl Default for EngineConfig {
-	fn default() -> Self {
-		Self {
-			models: Vec::new(),
-			adapters: Vec::new(),
-			adapter_mib: 256,
-			prefix_mib: 64,
-			threads: None,
-			slots: 4,
-			queue: 32,
-			embedding: None,
-		}
-	}
+    fn default() -> Self {
+        Self {
+            models: Vec::new(),
+            adapters: Vec::new(),
+            adapter_mib: 256,
+            prefix_mib: 64,
+            threads: None,
+            slots: 4,
+            queue: 32,
+            embedding: None,
+        }
+    }
 }
 
 /// A model file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ModelConfig {
-	/// Name for people and for the OpenAI door.
-	pub name: String,
-	/// The GGUF file.
-	pub path: PathBuf,
-	/// Blake2b-256 that the file must have, in hex.
-	#[serde(default)]
-	pub blake2: Option<String>,
-	/// Most tokens of prompt and answer, if fewer than the model allows.
-	#[serde(default)]
-	pub context: Option<u32>,
+    /// Name for people and for the OpenAI door.
+    pub name: String,
+    /// The GGUF file.
+    pub path: PathBuf,
+    /// Blake2b-256 that the file must have, in hex.
+    #[serde(default)]
+    pub blake2: Option<String>,
+    /// Most tokens of prompt and answer, if fewer than the model allows.
+    #[serde(default)]
+    pub context: Option<u32>,
 }
 
 /// A LoRA adapter in PEFT's layout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdapterConfig {
-	/// Name to ask for it, in place of a model's.
-	pub name: String,
-	/// Name of the model that it belongs to.
-	pub base: String,
-	/// Folder with `adapter_config.json` and `adapter_model.safetensors`.
-	pub path: PathBuf,
-	/// Hash that it must have, in hex.
-	#[serde(default)]
-	pub blake2: Option<String>,
+    /// Name to ask for it, in place of a model's.
+    pub name: String,
+    /// Name of the model that it belongs to.
+    pub base: String,
+    /// Folder with `adapter_config.json` and `adapter_model.safetensors`.
+    pub path: PathBuf,
+    /// Hash that it must have, in hex.
+    #[serde(default)]
+    pub blake2: Option<String>,
 }
 
 /// A model that turns sentences into vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EmbeddingConfig {
-	/// The ONNX file.
-	pub model: PathBuf,
-	/// Its `tokenizer.json`.
-	pub tokenizer: PathBuf,
-	/// The ONNX Runtime library, `libonnxruntime.so`.
-	pub runtime: PathBuf,
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// Its `tokenizer.json`.
+    pub tokenizer: PathBuf,
+    /// The ONNX Runtime library, `libonnxruntime.so`.
+    pub runtime: PathBuf,
 }
 
 impl EngineConfig {
-	/// Threads that compute.
-	pub fn compute_threads(&self) -> usize {
-		let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-		self.threads.unwrap_or(cores.saturating_sub(1)).max(1)
-	}
+    /// Threads that compute.
+    pub fn compute_threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        self.threads.unwrap_or(cores.saturating_sub(1)).max(1)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-	use super::*;
+    use super::*;
 
-	#[test]
-	fn what_an_operator_leaves_out_has_a_default_and_what_is_misspelt_is_refused() {
-		let config: EngineConfig = serde_json::from_str(
-			r#"{
+    #[test]
+    fn what_an_operator_leaves_out_has_a_default_and_what_is_misspelt_is_refused() {
+        let config: EngineConfig = serde_json::from_str(
+            r#"{
 				"models": [{ "name": "base", "path": "base.gguf" }],
 				"adapters": [{ "name": "law", "base": "base", "path": "law" }],
 				"adapterMib": 64,
 				"slots": 2
 			}"#,
-		)
-		.unwrap();
-		assert_eq!(
-			(config.slots, config.queue, config.adapter_mib),
-			(2, 32, 64)
-		);
-		assert_eq!(
-			(config.models[0].context, config.adapters[0].blake2.clone()),
-			(None, None)
-		);
-		assert!(config.compute_threads() >= 1);
-		assert!(serde_json::from_str::<EngineConfig>(r#"{ "slot": 2 }"#).is_err());
-	}
+        )
+        .unwrap();
+        assert_eq!(
+            (config.slots, config.queue, config.adapter_mib),
+            (2, 32, 64)
+        );
+        assert_eq!(
+            (config.models[0].context, config.adapters[0].blake2.clone()),
+            (None, None)
+        );
+        assert!(config.compute_threads() >= 1);
+        assert!(serde_json::from_str::<EngineConfig>(r#"{ "slot": 2 }"#).is_err());
+    }
 }

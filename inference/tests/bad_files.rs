@@ -10,103 +10,103 @@ use touchstone_inference::*;
 use touchstone_primitives::request::{Message, Role};
 
 fn write(dir: &tempfile::TempDir, name: &str, bytes: &[u8]) -> ModelConfig {
-	let path = dir.path().join(name);
-	std::fs::write(&path, bytes).expect("a temporary file");
-	ModelConfig {
-		name: name.into(),
-		path,
-		blake2: None,
-		context: None,
-	}
+    let path = dir.path().join(name);
+    std::fs::write(&path, bytes).expect("a temporary file");
+    ModelConfig {
+        name: name.into(),
+        path,
+        blake2: None,
+        context: None,
+    }
 }
 
 fn load(models: Vec<ModelConfig>) -> LocalEngine {
-	LocalEngine::load(&EngineConfig {
-		models,
-		threads: Some(1),
-		..Default::default()
-	})
+    LocalEngine::load(&EngineConfig {
+        models,
+        threads: Some(1),
+        ..Default::default()
+    })
 }
 
 fn ask(model: Option<&str>) -> Job {
-	Job {
-		model: model.map(String::from),
-		messages: vec![Message {
-			role: Role::User,
-			content: "hello".into(),
-		}],
-		max_tokens: 4,
-		temperature_milli: 1000,
-		top_k: 40,
-		sampler_key: [1; 32],
-		stop: vec![],
-	}
+    Job {
+        model: model.map(String::from),
+        messages: vec![Message {
+            role: Role::User,
+            content: "hello".into(),
+        }],
+        max_tokens: 4,
+        temperature_milli: 1000,
+        top_k: 40,
+        sampler_key: [1; 32],
+        stop: vec![],
+    }
 }
 
 fn answer(engine: &LocalEngine, model: Option<&str>) -> Result<Generated, EngineError> {
-	engine.generate(&ask(model), &mut |_| ControlFlow::Continue(()))
+    engine.generate(&ask(model), &mut |_| ControlFlow::Continue(()))
 }
 
 /// Why the bytes are refused; empty if they are not.
 fn refusal(bytes: &[u8]) -> String {
-	let dir = tempfile::tempdir().expect("a temporary folder");
-	let engine = load(vec![write(&dir, "model.gguf", bytes)]);
-	match &engine.models()[0].state {
-		ModelState::Failed(why) => {
-			let file: PathBuf = dir.path().join("model.gguf");
-			assert!(
-				why.starts_with(&format!("{}: expected ", file.display())),
-				"{why}"
-			);
-			assert!(why.contains(", found "), "{why}");
-			assert!(matches!(
-				answer(&engine, None),
-				Err(EngineError::NotReady(..))
-			));
-			why.clone()
-		}
-		_ => String::new(),
-	}
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let engine = load(vec![write(&dir, "model.gguf", bytes)]);
+    match &engine.models()[0].state {
+        ModelState::Failed(why) => {
+            let file: PathBuf = dir.path().join("model.gguf");
+            assert!(
+                why.starts_with(&format!("{}: expected ", file.display())),
+                "{why}"
+            );
+            assert!(why.contains(", found "), "{why}");
+            assert!(matches!(
+                answer(&engine, None),
+                Err(EngineError::NotReady(..))
+            ));
+            why.clone()
+        }
+        _ => String::new(),
+    }
 }
 
 #[test]
 fn sound_file_answers() {
-	assert_eq!(refusal(&Tiny::new().bytes()), "");
-	let dir = tempfile::tempdir().expect("a temporary folder");
-	let engine = load(vec![write(&dir, "tiny", &Tiny::new().bytes())]);
-	let given = answer(&engine, None).expect("it answers");
-	assert!(!given.token_ids.is_empty() && given.prompt_token_ids.contains(&(259)));
-	assert_eq!(given.manifest.weight_dtype, "q4_1+q8_0 * q8_0");
+    assert_eq!(refusal(&Tiny::new().bytes()), "");
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let engine = load(vec![write(&dir, "tiny", &Tiny::new().bytes())]);
+    let given = answer(&engine, None).expect("it answers");
+    assert!(!given.token_ids.is_empty() && given.prompt_token_ids.contains(&(259)));
+    assert_eq!(given.manifest.weight_dtype, "q4_1+q8_0 * q8_0");
 
-	let template = "{{ '<|im_start|>' + messages[0]['content'].strip().upper() + '<|im_end|>' }}";
-	let python = Tiny::new().set("tokenizer.chat_template", Value::Text(template.into()));
-	let engine = load(vec![write(&dir, "python", &python.bytes())]);
-	assert_eq!(
-		answer(&engine, None)
-			.expect("it answers")
-			.prompt_token_ids
-			.len(),
-		7
-	);
+    let template = "{{ '<|im_start|>' + messages[0]['content'].strip().upper() + '<|im_end|>' }}";
+    let python = Tiny::new().set("tokenizer.chat_template", Value::Text(template.into()));
+    let engine = load(vec![write(&dir, "python", &python.bytes())]);
+    assert_eq!(
+        answer(&engine, None)
+            .expect("it answers")
+            .prompt_token_ids
+            .len(),
+        7
+    );
 }
 
 #[test]
 fn each_fault_is_named() {
-	let tiny = Tiny::new;
-	let text = |s: &str| Value::Text(s.into());
-	let q = "blk.0.attn_q.weight";
-	let mut missing = tiny();
-	missing.tensors.retain(|t| t.name != q);
-	let mut extra = tiny();
-	extra.tensors.push(Tensor::f32("blk.0.attn_q.bias", 64));
-	let mut twice = tiny();
-	twice.tensors.push(twice.tensors[0].clone());
-	let safetensors = [
-		&68u64.to_le_bytes()[..],
-		br#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
-	]
-	.concat();
-	let cases: Vec<(Vec<u8>, &str)> = vec![
+    let tiny = Tiny::new;
+    let text = |s: &str| Value::Text(s.into());
+    let q = "blk.0.attn_q.weight";
+    let mut missing = tiny();
+    missing.tensors.retain(|t| t.name != q);
+    let mut extra = tiny();
+    extra.tensors.push(Tensor::f32("blk.0.attn_q.bias", 64));
+    let mut twice = tiny();
+    twice.tensors.push(twice.tensors[0].clone());
+    let safetensors = [
+        &68u64.to_le_bytes()[..],
+        br#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+    ]
+    .concat();
+    let cases: Vec<(Vec<u8>, &str)> = vec![
 		(vec![], "an empty file"),
 		(b"GG".to_vec(), "truncated"),
 		(b"<html>not found</html>".to_vec(), "the mark \"GGUF\""),
@@ -247,128 +247,128 @@ fn each_fault_is_named() {
 			"finite",
 		),
 	];
-	for (bytes, expected) in cases {
-		let why = refusal(&bytes);
-		println!("{why}");
-		assert!(why.contains(expected), "{expected:?} is not in {why:?}");
-	}
+    for (bytes, expected) in cases {
+        let why = refusal(&bytes);
+        println!("{why}");
+        assert!(why.contains(expected), "{expected:?} is not in {why:?}");
+    }
 }
 
 #[test]
 fn huge_declared_counts_are_refused_before_memory_is_taken() {
-	let sound = Tiny::new().bytes();
-	for at in [8, 16, 24] {
-		for count in [1u64 << 20, 1 << 40, u64::MAX] {
-			let mut bytes = sound.clone();
-			bytes[at..at + 8].copy_from_slice(&count.to_le_bytes());
-			assert_ne!(refusal(&bytes), "");
-		}
-	}
+    let sound = Tiny::new().bytes();
+    for at in [8, 16, 24] {
+        for count in [1u64 << 20, 1 << 40, u64::MAX] {
+            let mut bytes = sound.clone();
+            bytes[at..at + 8].copy_from_slice(&count.to_le_bytes());
+            assert_ne!(refusal(&bytes), "");
+        }
+    }
 }
 
 #[test]
 fn absent_file_folder_and_wrong_hash_are_refused() {
-	let dir = tempfile::tempdir().expect("a temporary folder");
-	let sound = write(&dir, "sound", &Tiny::new().bytes());
-	let right = load(vec![sound.clone()]).models()[0].manifest.base;
-	let with = |hash: String| ModelConfig {
-		blake2: Some(hash),
-		..sound.clone()
-	};
-	let absent = ModelConfig {
-		path: dir.path().join("absent"),
-		..sound.clone()
-	};
-	let folder = ModelConfig {
-		path: dir.path().into(),
-		..sound.clone()
-	};
-	let engine = load(vec![
-		with(format!("{right:?}")),
-		with("00".repeat(32)),
-		with("short".into()),
-		absent,
-		folder,
-	]);
-	let states: Vec<ModelState> = engine.models().into_iter().map(|m| m.state).collect();
-	assert_eq!(states[0], ModelState::Ready);
-	for (state, expected) in
-		states[1..]
-			.iter()
-			.zip(["found 0x", "64 hex digits", "No such file", "found"])
-	{
-		assert!(
-			matches!(state, ModelState::Failed(why) if why.contains(expected)),
-			"{state:?}"
-		);
-	}
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let sound = write(&dir, "sound", &Tiny::new().bytes());
+    let right = load(vec![sound.clone()]).models()[0].manifest.base;
+    let with = |hash: String| ModelConfig {
+        blake2: Some(hash),
+        ..sound.clone()
+    };
+    let absent = ModelConfig {
+        path: dir.path().join("absent"),
+        ..sound.clone()
+    };
+    let folder = ModelConfig {
+        path: dir.path().into(),
+        ..sound.clone()
+    };
+    let engine = load(vec![
+        with(format!("{right:?}")),
+        with("00".repeat(32)),
+        with("short".into()),
+        absent,
+        folder,
+    ]);
+    let states: Vec<ModelState> = engine.models().into_iter().map(|m| m.state).collect();
+    assert_eq!(states[0], ModelState::Ready);
+    for (state, expected) in
+        states[1..]
+            .iter()
+            .zip(["found 0x", "64 hex digits", "No such file", "found"])
+    {
+        assert!(
+            matches!(state, ModelState::Failed(why) if why.contains(expected)),
+            "{state:?}"
+        );
+    }
 }
 
 #[test]
 fn broken_model_is_reported_and_the_others_answer() {
-	let dir = tempfile::tempdir().expect("a temporary folder");
-	let bytes = Tiny::new().bytes();
-	let engine = load(vec![
-		write(&dir, "broken", &bytes[..bytes.len() / 2]),
-		write(&dir, "sound", &bytes),
-	]);
-	assert!(
-		matches!(&engine.models()[0].state, ModelState::Failed(why) if why.contains("truncated"))
-	);
-	assert!(
-		matches!(answer(&engine, None), Err(EngineError::NotReady(name, _)) if name == "broken")
-	);
-	assert!(answer(&engine, Some("sound")).is_ok());
-	assert!(matches!(
-		answer(&engine, Some("other")),
-		Err(EngineError::UnknownModel(_))
-	));
-	assert!(matches!(
-		answer(&load(vec![]), None),
-		Err(EngineError::NotReady(..))
-	));
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let bytes = Tiny::new().bytes();
+    let engine = load(vec![
+        write(&dir, "broken", &bytes[..bytes.len() / 2]),
+        write(&dir, "sound", &bytes),
+    ]);
+    assert!(
+        matches!(&engine.models()[0].state, ModelState::Failed(why) if why.contains("truncated"))
+    );
+    assert!(
+        matches!(answer(&engine, None), Err(EngineError::NotReady(name, _)) if name == "broken")
+    );
+    assert!(answer(&engine, Some("sound")).is_ok());
+    assert!(matches!(
+        answer(&engine, Some("other")),
+        Err(EngineError::UnknownModel(_))
+    ));
+    assert!(matches!(
+        answer(&load(vec![]), None),
+        Err(EngineError::NotReady(..))
+    ));
 }
 
 #[test]
 fn weights_that_overflow_fail_the_answer_and_not_the_engine() {
-	// Finite as stored, but their products are not.
-	let huge = Tiny::new().tensor("output_norm.weight", |t| {
-		t.bytes = (0..64).flat_map(|_| f32::MAX.to_le_bytes()).collect();
-	});
-	let dir = tempfile::tempdir().expect("a temporary folder");
-	let engine = load(vec![write(&dir, "huge", &huge.bytes())]);
-	for _ in 0..2 {
-		let failed = answer(&engine, None);
-		assert!(
-			matches!(&failed, Err(EngineError::Failed(why)) if why.contains("finite")),
-			"{failed:?}"
-		);
-	}
-	assert_eq!(engine.load(), Load::default());
+    // Finite as stored, but their products are not.
+    let huge = Tiny::new().tensor("output_norm.weight", |t| {
+        t.bytes = (0..64).flat_map(|_| f32::MAX.to_le_bytes()).collect();
+    });
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let engine = load(vec![write(&dir, "huge", &huge.bytes())]);
+    for _ in 0..2 {
+        let failed = answer(&engine, None);
+        assert!(
+            matches!(&failed, Err(EngineError::Failed(why)) if why.contains("finite")),
+            "{failed:?}"
+        );
+    }
+    assert_eq!(engine.load(), Load::default());
 }
 
 proptest! {
-	#![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
-	#[test]
-	fn truncated_anywhere_is_refused(cut in 0.0f64..1.0) {
-		let bytes = Tiny::new().bytes();
-		let why = refusal(&bytes[..(bytes.len() as f64 * cut) as usize]);
-		prop_assert_ne!(why, "");
-	}
+    #[test]
+    fn truncated_anywhere_is_refused(cut in 0.0f64..1.0) {
+        let bytes = Tiny::new().bytes();
+        let why = refusal(&bytes[..(bytes.len() as f64 * cut) as usize]);
+        prop_assert_ne!(why, "");
+    }
 
-	#[test]
-	fn damage_anywhere_is_refused_or_answered_but_never_a_panic(
-		hits in prop::collection::vec((0.0f64..1.0, any::<u8>()), 1..8),
-		head in any::<bool>(),
-	) {
-		let mut bytes = Tiny::new().bytes();
-		let end = if head { 4_000 } else { bytes.len() };
-		for (at, byte) in hits {
-			bytes[(end as f64 * at) as usize] = byte;
-		}
-		let dir = tempfile::tempdir().expect("a temporary folder");
-		let engine = load(vec![write(&dir, "damaged", &bytes)]);
-		let _ = answer(&engine, None);
-	}
+    #[test]
+    fn damage_anywhere_is_refused_or_answered_but_never_a_panic(
+        hits in prop::collection::vec((0.0f64..1.0, any::<u8>()), 1..8),
+        head in any::<bool>(),
+    ) {
+        let mut bytes = Tiny::new().bytes();
+        let end = if head { 4_000 } else { bytes.len() };
+        for (at, byte) in hits {
+            bytes[(end as f64 * at) as usize] = byte;
+        }
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let engine = load(vec![write(&dir, "damaged", &bytes)]);
+        let _ = answer(&engine, None);
+    }
 }

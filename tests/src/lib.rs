@@ -23,35 +23,35 @@ use std::path::PathBuf;
 
 /// Path of a binary of this workspace: what the variable says, or beside the test.
 pub fn binary(variable: &str, name: &str) -> PathBuf {
-	let path = std::env::var_os(variable).map_or_else(
-		|| {
-			let test = std::env::current_exe().expect("a running test has a path");
-			test.ancestors()
-				.nth(2)
-				.expect("tests are in target/PROFILE/deps")
-				.join(name)
-		},
-		PathBuf::from,
-	);
-	assert!(
-		path.exists(),
-		"{} is missing; `cargo build --release --bins` makes it",
-		path.display()
-	);
-	path
+    let path = std::env::var_os(variable).map_or_else(
+        || {
+            let test = std::env::current_exe().expect("a running test has a path");
+            test.ancestors()
+                .nth(2)
+                .expect("tests are in target/PROFILE/deps")
+                .join(name)
+        },
+        PathBuf::from,
+    );
+    assert!(
+        path.exists(),
+        "{} is missing; `cargo build --release --bins` makes it",
+        path.display()
+    );
+    path
 }
 
 /// The real model that `scripts/setup` installs.
 pub fn smollm2() -> PathBuf {
-	let data = std::env::var_os("XDG_DATA_HOME").map_or_else(
-		|| PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".local/share"),
-		PathBuf::from,
-	);
-	let path = data.join("touchstone/models/smollm2-135m-instruct.q4_1.gguf");
-	assert!(
-		path.exists(),
-		"{} is missing; `scripts/setup` installs it",
-		path.display()
-	);
-	path
+    let data = std::env::var_os("XDG_DATA_HOME").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".local/share"),
+        PathBuf::from,
+    );
+    let path = data.join("touchstone/models/smollm2-135m-instruct.q4_1.gguf");
+    assert!(
+        path.exists(),
+        "{} is missing; `scripts/setup` installs it",
+        path.display()
+    );
+    path
 }

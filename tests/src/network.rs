@@ -1,9 +1,9 @@
 //! Several nodes of one chain on the loopback interface.
 
 use crate::{
-	finality::Watch,
-	node::{Node, Setup},
-	wait::until_true,
+    finality::Watch,
+    node::{Node, Setup},
+    wait::until_true,
 };
 use std::{fs::File, path::PathBuf};
 use tempfile::TempDir;
@@ -17,137 +17,137 @@ const SLOTS: usize = 2;
 
 /// Nodes, connections to them, and a watch on their finality.
 pub struct Network {
-	// Dropped in this order: processes end before their folder goes.
-	/// The nodes, in the order of their start.
-	pub nodes: Vec<Node>,
-	/// Their finalised blocks.
-	pub watch: Watch,
-	dir: TempDir,
-	_slot: File,
+    // Dropped in this order: processes end before their folder goes.
+    /// The nodes, in the order of their start.
+    pub nodes: Vec<Node>,
+    /// Their finalised blocks.
+    pub watch: Watch,
+    dir: TempDir,
+    _slot: File,
 }
 
 impl Network {
-	/// A network without nodes.
-	pub async fn empty(test: &str) -> Self {
-		let dir = tempfile::Builder::new()
-			.prefix(&format!("touchstone-{test}-"))
-			.tempdir()
-			.expect("the folder for temporary files is writable");
-		Self {
-			nodes: Vec::new(),
-			watch: Watch::default(),
-			dir,
-			_slot: slot().await,
-		}
-	}
+    /// A network without nodes.
+    pub async fn empty(test: &str) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("touchstone-{test}-"))
+            .tempdir()
+            .expect("the folder for temporary files is writable");
+        Self {
+            nodes: Vec::new(),
+            watch: Watch::default(),
+            dir,
+            _slot: slot().await,
+        }
+    }
 
-	/// The four founders of `local`, with the dummy engine, as soon as finality has begun.
-	pub async fn local(test: &str) -> Self {
-		let mut network = Self::empty(test).await;
-		for (number, name) in (1..).zip(FOUNDERS) {
-			let setup = Setup::new(name, number, "local").with(&format!("--{name} --engine dummy"));
-			network.add(setup);
-		}
-		for index in 0..FOUNDERS.len() {
-			network.follow(index).await;
-		}
-		network.wait_for_finalized(0, 1, 90).await;
-		network
-	}
+    /// The four founders of `local`, with the dummy engine, as soon as finality has begun.
+    pub async fn local(test: &str) -> Self {
+        let mut network = Self::empty(test).await;
+        for (number, name) in (1..).zip(FOUNDERS) {
+            let setup = Setup::new(name, number, "local").with(&format!("--{name} --engine dummy"));
+            network.add(setup);
+        }
+        for index in 0..FOUNDERS.len() {
+            network.follow(index).await;
+        }
+        network.wait_for_finalized(0, 1, 90).await;
+        network
+    }
 
-	/// One node of the development chain.
-	pub async fn development(test: &str, arguments: &str) -> Self {
-		let mut network = Self::empty(test).await;
-		network.add(
-			Setup::new("alice", 1, "dev")
-				.with("--alice --force-authoring")
-				.with(arguments),
-		);
-		network
-	}
+    /// One node of the development chain.
+    pub async fn development(test: &str, arguments: &str) -> Self {
+        let mut network = Self::empty(test).await;
+        network.add(
+            Setup::new("alice", 1, "dev")
+                .with("--alice --force-authoring")
+                .with(arguments),
+        );
+        network
+    }
 
-	/// Starts a further node that knows the others.
-	pub fn add(&mut self, setup: Setup) -> usize {
-		let others: Vec<&Node> = self.nodes.iter().collect();
-		let node = Node::start(setup, self.dir.path(), &others);
-		self.nodes.push(node);
-		self.nodes.len() - 1
-	}
+    /// Starts a further node that knows the others.
+    pub fn add(&mut self, setup: Setup) -> usize {
+        let others: Vec<&Node> = self.nodes.iter().collect();
+        let node = Node::start(setup, self.dir.path(), &others);
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
 
-	/// Folder of the test.
-	pub fn dir(&self) -> PathBuf {
-		self.dir.path().into()
-	}
+    /// Folder of the test.
+    pub fn dir(&self) -> PathBuf {
+        self.dir.path().into()
+    }
 
-	/// A connection to a node.
-	pub async fn chain(&mut self, index: usize) -> Chain {
-		self.nodes[index].chain().await
-	}
+    /// A connection to a node.
+    pub async fn chain(&mut self, index: usize) -> Chain {
+        self.nodes[index].chain().await
+    }
 
-	/// Watches a node's finality from now on.
-	pub async fn follow(&mut self, index: usize) {
-		let chain = self.chain(index).await;
-		self.watch.follow(self.nodes[index].name(), &chain).await;
-	}
+    /// Watches a node's finality from now on.
+    pub async fn follow(&mut self, index: usize) {
+        let chain = self.chain(index).await;
+        self.watch.follow(self.nodes[index].name(), &chain).await;
+    }
 
-	/// Starts a killed node again and watches it.
-	pub async fn restart(&mut self, index: usize) -> Chain {
-		let others: Vec<String> = self
-			.nodes
-			.iter()
-			.enumerate()
-			.filter(|(other, _)| *other != index)
-			.map(|(_, node)| node.address())
-			.collect();
-		self.nodes[index].restart(others);
-		self.follow(index).await;
-		self.chain(index).await
-	}
+    /// Starts a killed node again and watches it.
+    pub async fn restart(&mut self, index: usize) -> Chain {
+        let others: Vec<String> = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index)
+            .map(|(_, node)| node.address())
+            .collect();
+        self.nodes[index].restart(others);
+        self.follow(index).await;
+        self.chain(index).await
+    }
 
-	/// Waits until a node has finalised block `number`.
-	pub async fn wait_for_finalized(&mut self, index: usize, number: u32, limit: u64) {
-		let chain = self.chain(index).await;
-		let what = format!("{} finalises block {number}", self.nodes[index].name());
-		until_true(&what, limit, async || {
-			chain
-				.finalized_number()
-				.await
-				.is_ok_and(|last| last >= number)
-		})
-		.await;
-	}
+    /// Waits until a node has finalised block `number`.
+    pub async fn wait_for_finalized(&mut self, index: usize, number: u32, limit: u64) {
+        let chain = self.chain(index).await;
+        let what = format!("{} finalises block {number}", self.nodes[index].name());
+        until_true(&what, limit, async || {
+            chain
+                .finalized_number()
+                .await
+                .is_ok_and(|last| last >= number)
+        })
+        .await;
+    }
 
-	/// Fails if any two running nodes have ever finalised blocks that contradict each other.
-	pub async fn check_finality(&mut self) {
-		for index in 0..self.nodes.len() {
-			if self.nodes[index].is_running() {
-				let chain = self.chain(index).await;
-				self.watch.check(self.nodes[index].name(), &chain).await;
-			}
-		}
-	}
+    /// Fails if any two running nodes have ever finalised blocks that contradict each other.
+    pub async fn check_finality(&mut self) {
+        for index in 0..self.nodes.len() {
+            if self.nodes[index].is_running() {
+                let chain = self.chain(index).await;
+                self.watch.check(self.nodes[index].name(), &chain).await;
+            }
+        }
+    }
 }
 
 impl Drop for Network {
-	fn drop(&mut self) {
-		if std::thread::panicking() {
-			self.dir.disable_cleanup(true);
-			eprintln!("data and logs are kept in {}", self.dir.path().display());
-		}
-	}
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.dir.disable_cleanup(true);
+            eprintln!("data and logs are kept in {}", self.dir.path().display());
+        }
+    }
 }
 
 /// Waits for one of the places in which a network may run. It is given back when the file is closed.
 async fn slot() -> File {
-	let folder = std::env::temp_dir();
-	loop {
-		for slot in 0..SLOTS {
-			let path = folder.join(format!("touchstone-e2e-{slot}.lock"));
-			let file = File::create(&path).expect("the folder for temporary files is writable");
-			if file.try_lock().is_ok() {
-				return file;
-			}
-		}
-		tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-	}
+    let folder = std::env::temp_dir();
+    loop {
+        for slot in 0..SLOTS {
+            let path = folder.join(format!("touchstone-e2e-{slot}.lock"));
+            let file = File::create(&path).expect("the folder for temporary files is writable");
+            if file.try_lock().is_ok() {
+                return file;
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
 }

@@ -3,11 +3,11 @@
 use crate::{binary, wait::until};
 use sp_core::{Pair, ed25519};
 use std::{
-	fs::{self, File},
-	net::{Ipv4Addr, TcpListener},
-	path::{Path, PathBuf},
-	process::{Child, Command, Stdio},
-	sync::atomic::{AtomicU16, Ordering},
+    fs::{self, File},
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
 };
 use touchstone_client::{Chain, peer};
 
@@ -17,219 +17,222 @@ const TAIL: usize = 60;
 /// How to start a node.
 #[derive(Clone, Debug)]
 pub struct Setup {
-	/// Name, also of its folder.
-	pub name: String,
-	/// Number in the last byte of its node key: 1 is Alice's, as the genesis of `local` has it.
-	pub number: u8,
-	/// What `--chain` says.
-	pub chain: String,
-	/// Further arguments.
-	pub arguments: Vec<String>,
+    /// Name, also of its folder.
+    pub name: String,
+    /// Number in the last byte of its node key: 1 is Alice's, as the genesis of `local` has it.
+    pub number: u8,
+    /// What `--chain` says.
+    pub chain: String,
+    /// Further arguments.
+    pub arguments: Vec<String>,
 }
 
 impl Setup {
-	/// A node of a chain.
-	pub fn new(name: &str, number: u8, chain: &str) -> Self {
-		Self {
-			name: name.into(),
-			number,
-			chain: chain.into(),
-			arguments: Vec::new(),
-		}
-	}
+    /// A node of a chain.
+    pub fn new(name: &str, number: u8, chain: &str) -> Self {
+        Self {
+            name: name.into(),
+            number,
+            chain: chain.into(),
+            arguments: Vec::new(),
+        }
+    }
 
-	/// Adds arguments, separated by spaces.
-	pub fn with(mut self, arguments: &str) -> Self {
-		self.arguments
-			.extend(arguments.split_whitespace().map(Into::into));
-		self
-	}
+    /// Adds arguments, separated by spaces.
+    pub fn with(mut self, arguments: &str) -> Self {
+        self.arguments
+            .extend(arguments.split_whitespace().map(Into::into));
+        self
+    }
 
-	fn node_key(&self) -> [u8; 32] {
-		let mut key = [0; 32];
-		key[31] = self.number;
-		key
-	}
+    fn node_key(&self) -> [u8; 32] {
+        let mut key = [0; 32];
+        key[31] = self.number;
+        key
+    }
 
-	/// Peer id of the node.
-	pub fn peer_id(&self) -> String {
-		peer::peer_id(&ed25519::Pair::from_seed(&self.node_key()).public())
-	}
+    /// Peer id of the node.
+    pub fn peer_id(&self) -> String {
+        peer::peer_id(&ed25519::Pair::from_seed(&self.node_key()).public())
+    }
 }
 
 /// A node with its data. The process is killed when this is dropped.
 pub struct Node {
-	setup: Setup,
-	base: PathBuf,
-	log: PathBuf,
-	p2p: u16,
-	rpc: u16,
-	bootnodes: Vec<String>,
-	child: Option<Child>,
+    setup: Setup,
+    base: PathBuf,
+    log: PathBuf,
+    p2p: u16,
+    rpc: u16,
+    bootnodes: Vec<String>,
+    child: Option<Child>,
 }
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections.
 fn free_port() -> u16 {
-	static NEXT: AtomicU16 = AtomicU16::new(0);
-	let offset = (std::process::id() % 900) as u16 * 12;
-	for _ in 0..10_000 {
-		let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-		if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-			return port;
-		}
-	}
-	panic!("no free port between 20000 and 32000");
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = (std::process::id() % 900) as u16 * 12;
+    for _ in 0..10_000 {
+        let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port between 20000 and 32000");
 }
 
 impl Node {
-	/// Starts a node under `root`, knowing the nodes of `bootnodes`.
-	pub fn start(setup: Setup, root: &Path, bootnodes: &[&Node]) -> Self {
-		let base = root.join(&setup.name);
-		fs::create_dir_all(&base).expect("the test's folder is writable");
-		let mut node = Self {
-			log: root.join(format!("{}.log", setup.name)),
-			p2p: free_port(),
-			rpc: free_port(),
-			bootnodes: bootnodes.iter().map(|other| other.address()).collect(),
-			setup,
-			base,
-			child: None,
-		};
-		node.spawn();
-		node
-	}
+    /// Starts a node under `root`, knowing the nodes of `bootnodes`.
+    pub fn start(setup: Setup, root: &Path, bootnodes: &[&Node]) -> Self {
+        let base = root.join(&setup.name);
+        fs::create_dir_all(&base).expect("the test's folder is writable");
+        let mut node = Self {
+            log: root.join(format!("{}.log", setup.name)),
+            p2p: free_port(),
+            rpc: free_port(),
+            bootnodes: bootnodes.iter().map(|other| other.address()).collect(),
+            setup,
+            base,
+            child: None,
+        };
+        node.spawn();
+        node
+    }
 
-	/// Name.
-	pub fn name(&self) -> &str {
-		&self.setup.name
-	}
+    /// Name.
+    pub fn name(&self) -> &str {
+        &self.setup.name
+    }
 
-	/// Multiaddress with peer id.
-	pub fn address(&self) -> String {
-		format!(
-			"/ip4/127.0.0.1/tcp/{}/p2p/{}",
-			self.p2p,
-			self.setup.peer_id()
-		)
-	}
+    /// Multiaddress with peer id.
+    pub fn address(&self) -> String {
+        format!(
+            "/ip4/127.0.0.1/tcp/{}/p2p/{}",
+            self.p2p,
+            self.setup.peer_id()
+        )
+    }
 
-	/// Multiaddress without peer id.
-	pub fn listen_address(&self) -> String {
-		format!("/ip4/127.0.0.1/tcp/{}", self.p2p)
-	}
+    /// Multiaddress without peer id.
+    pub fn listen_address(&self) -> String {
+        format!("/ip4/127.0.0.1/tcp/{}", self.p2p)
+    }
 
-	/// Address of the JSON-RPC.
-	pub fn url(&self) -> String {
-		format!("ws://127.0.0.1:{}", self.rpc)
-	}
+    /// Address of the JSON-RPC.
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.rpc)
+    }
 
-	/// Folder of the node's data.
-	pub fn base(&self) -> &Path {
-		&self.base
-	}
+    /// Folder of the node's data.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
 
-	/// Keystore of the node, whatever its chain is called.
-	pub fn keystore(&self) -> PathBuf {
-		let chains = fs::read_dir(self.base.join("chains")).expect("the node has started once");
-		let chain = chains.flatten().next().expect("the node has a chain");
-		chain.path().join("keystore")
-	}
+    /// Keystore of the node, whatever its chain is called.
+    pub fn keystore(&self) -> PathBuf {
+        let chains = fs::read_dir(self.base.join("chains")).expect("the node has started once");
+        let chain = chains.flatten().next().expect("the node has a chain");
+        chain.path().join("keystore")
+    }
 
-	/// What the node has logged.
-	pub fn log(&self) -> String {
-		String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
-	}
+    /// What the node has logged.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
 
-	/// Whether the process runs.
-	pub fn is_running(&mut self) -> bool {
-		self.child
-			.as_mut()
-			.is_some_and(|child| matches!(child.try_wait(), Ok(None)))
-	}
+    /// Whether the process runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child
+            .as_mut()
+            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
 
-	/// Ends the process with SIGKILL.
-	pub fn kill(&mut self) {
-		if let Some(mut child) = self.child.take() {
-			// It may have ended by itself; either way it is gone after `wait`.
-			let _ = child.kill();
-			let _ = child.wait();
-		}
-	}
+    /// Ends the process with SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself; either way it is gone after `wait`.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 
-	/// Starts the process again on the same data; `bootnodes` are multiaddresses.
-	pub fn restart(&mut self, bootnodes: Vec<String>) {
-		self.kill();
-		self.bootnodes = bootnodes;
-		self.spawn();
-	}
+    /// Starts the process again on the same data; `bootnodes` are multiaddresses.
+    pub fn restart(&mut self, bootnodes: Vec<String>) {
+        self.kill();
+        self.bootnodes = bootnodes;
+        self.spawn();
+    }
 
-	fn spawn(&mut self) {
-		let log = File::options()
-			.create(true)
-			.append(true)
-			.open(&self.log)
-			.expect("the test's folder is writable");
-		let hex: String = self
-			.setup
-			.node_key()
-			.iter()
-			.map(|byte| format!("{byte:02x}"))
-			.collect();
-		let mut command = Command::new(binary("TOUCHSTONE_NODE", "touchstone-node"));
-		command
-			.args([
-				"--chain",
-				&self.setup.chain,
-				"--name",
-				&self.setup.name,
-				"--node-key",
-				&hex,
-			])
-			.arg("--base-path")
-			.arg(&self.base)
-			.arg("--listen-addr")
-			.arg(self.listen_address())
-			.args(["--rpc-port", &self.rpc.to_string()])
-			.args(["--no-prometheus", "--no-telemetry", "--no-mdns"])
-			.args(&self.setup.arguments)
-			.stdin(Stdio::null())
-			.stdout(log.try_clone().expect("an open file can be shared"))
-			.stderr(log);
-		if !self.bootnodes.is_empty() {
-			command.arg("--bootnodes").args(&self.bootnodes);
-		}
-		self.child = Some(command.spawn().expect("the node's binary can be started"));
-	}
+    fn spawn(&mut self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .expect("the test's folder is writable");
+        let hex: String = self
+            .setup
+            .node_key()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        // The node dies with the test even if that is killed and drops nothing.
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(binary("TOUCHSTONE_NODE", "touchstone-node"))
+            .args([
+                "--chain",
+                &self.setup.chain,
+                "--name",
+                &self.setup.name,
+                "--node-key",
+                &hex,
+            ])
+            .arg("--base-path")
+            .arg(&self.base)
+            .arg("--listen-addr")
+            .arg(self.listen_address())
+            .args(["--rpc-port", &self.rpc.to_string()])
+            .args(["--no-prometheus", "--no-telemetry", "--no-mdns"])
+            .args(&self.setup.arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("an open file can be shared"))
+            .stderr(log);
+        if !self.bootnodes.is_empty() {
+            command.arg("--bootnodes").args(&self.bootnodes);
+        }
+        self.child = Some(command.spawn().expect("the node's binary can be started"));
+    }
 
-	/// A connection, as soon as the node answers; fails if the process ends.
-	pub async fn chain(&mut self) -> Chain {
-		let (url, name) = (self.url(), self.setup.name.clone());
-		until(&format!("{name} answers"), 90, async || {
-			assert!(
-				self.is_running(),
-				"{name} has ended; its log: {}",
-				self.log.display()
-			);
-			Chain::connect(&url).await.ok()
-		})
-		.await
-	}
+    /// A connection, as soon as the node answers; fails if the process ends.
+    pub async fn chain(&mut self) -> Chain {
+        let (url, name) = (self.url(), self.setup.name.clone());
+        until(&format!("{name} answers"), 90, async || {
+            assert!(
+                self.is_running(),
+                "{name} has ended; its log: {}",
+                self.log.display()
+            );
+            Chain::connect(&url).await.ok()
+        })
+        .await
+    }
 
-	fn print_tail(&self) {
-		let log = self.log();
-		let lines: Vec<&str> = log.lines().collect();
-		eprintln!("--- the end of {}", self.log.display());
-		for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
-			eprintln!("{line}");
-		}
-	}
+    fn print_tail(&self) {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        eprintln!("--- the end of {}", self.log.display());
+        for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
+            eprintln!("{line}");
+        }
+    }
 }
 
 impl Drop for Node {
-	fn drop(&mut self) {
-		self.kill();
-		if std::thread::panicking() {
-			self.print_tail();
-		}
-	}
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            self.print_tail();
+        }
+    }
 }

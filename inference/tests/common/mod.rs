@@ -4,34 +4,34 @@
 #![allow(dead_code)]
 
 use rand_chacha::{
-	ChaCha8Rng,
-	rand_core::{RngCore, SeedableRng},
+    ChaCha8Rng,
+    rand_core::{RngCore, SeedableRng},
 };
 
 /// A metadata value to write.
 #[derive(Clone)]
 pub enum Value {
-	U32(u32),
-	F32(f32),
-	Text(String),
-	Texts(Vec<String>),
-	I32s(Vec<i32>),
+    U32(u32),
+    F32(f32),
+    Text(String),
+    Texts(Vec<String>),
+    I32s(Vec<i32>),
 }
 
 /// A tensor to write: name, dimensions (row length first), GGML type, bytes.
 #[derive(Clone)]
 pub struct Tensor {
-	pub name: String,
-	pub dimensions: Vec<u64>,
-	pub kind: u32,
-	pub bytes: Vec<u8>,
+    pub name: String,
+    pub dimensions: Vec<u64>,
+    pub kind: u32,
+    pub bytes: Vec<u8>,
 }
 
 /// Everything that is in a file.
 #[derive(Clone)]
 pub struct Tiny {
-	pub values: Vec<(String, Value)>,
-	pub tensors: Vec<Tensor>,
+    pub values: Vec<(String, Value)>,
+    pub tensors: Vec<Tensor>,
 }
 
 pub const WIDTH: usize = 64;
@@ -39,239 +39,239 @@ pub const HIDDEN: usize = 96;
 pub const TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
 impl Tiny {
-	/// Two layers, two heads that share one key, a vocabulary of bytes and three special tokens.
-	pub fn new() -> Self {
-		let mut tokens: Vec<String> = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-			.map(String::from)
-			.into();
-		// GPT-2's stand-ins for bytes.
-		let printable = |b: &u32| matches!(b, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
-		let hidden = (0..256).filter(|b| !printable(b)).count() as u32;
-		tokens.extend(
-			(0..256u32)
-				.filter(printable)
-				.chain(256..256 + hidden)
-				.filter_map(char::from_u32)
-				.map(String::from),
-		);
-		tokens.push("he".into());
-		let types = (0..tokens.len())
-			.map(|n| if n < 3 { 3 } else { 1 })
-			.collect();
-		let vocabulary = tokens.len();
-		let text = |s: &str| Value::Text(s.into());
-		let values = [
-			("general.architecture", text("llama")),
-			("llama.block_count", Value::U32(2)),
-			("llama.context_length", Value::U32(256)),
-			("llama.embedding_length", Value::U32(WIDTH as u32)),
-			("llama.feed_forward_length", Value::U32(HIDDEN as u32)),
-			("llama.attention.head_count", Value::U32(2)),
-			("llama.attention.head_count_kv", Value::U32(1)),
-			("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
-			("llama.rope.dimension_count", Value::U32(32)),
-			("tokenizer.ggml.model", text("gpt2")),
-			("tokenizer.ggml.pre", text("smollm")),
-			("tokenizer.ggml.tokens", Value::Texts(tokens)),
-			("tokenizer.ggml.token_type", Value::I32s(types)),
-			("tokenizer.ggml.merges", Value::Texts(vec!["h e".into()])),
-			("tokenizer.ggml.bos_token_id", Value::U32(1)),
-			("tokenizer.ggml.eos_token_id", Value::U32(2)),
-			("tokenizer.chat_template", text(TEMPLATE)),
-		];
-		let mut tensors = vec![
-			Tensor::q8_0("token_embd.weight", WIDTH, vocabulary),
-			Tensor::f32("output_norm.weight", WIDTH),
-		];
-		for layer in 0..2 {
-			for (name, cols, rows) in [
-				("attn_q", WIDTH, 64),
-				("attn_k", WIDTH, 32),
-				("attn_v", WIDTH, 32),
-				("attn_output", 64, WIDTH),
-				("ffn_gate", WIDTH, HIDDEN),
-				("ffn_up", WIDTH, HIDDEN),
-				("ffn_down", HIDDEN, WIDTH),
-			] {
-				tensors.push(Tensor::q4_1(
-					&format!("blk.{layer}.{name}.weight"),
-					cols,
-					rows,
-				));
-			}
-			for name in ["attn_norm", "ffn_norm"] {
-				tensors.push(Tensor::f32(&format!("blk.{layer}.{name}.weight"), WIDTH));
-			}
-		}
-		Self {
-			values: values.map(|(k, v)| (k.to_string(), v)).into(),
-			tensors,
-		}
-	}
+    /// Two layers, two heads that share one key, a vocabulary of bytes and three special tokens.
+    pub fn new() -> Self {
+        let mut tokens: Vec<String> = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+            .map(String::from)
+            .into();
+        // GPT-2's stand-ins for bytes.
+        let printable = |b: &u32| matches!(b, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+        let hidden = (0..256).filter(|b| !printable(b)).count() as u32;
+        tokens.extend(
+            (0..256u32)
+                .filter(printable)
+                .chain(256..256 + hidden)
+                .filter_map(char::from_u32)
+                .map(String::from),
+        );
+        tokens.push("he".into());
+        let types = (0..tokens.len())
+            .map(|n| if n < 3 { 3 } else { 1 })
+            .collect();
+        let vocabulary = tokens.len();
+        let text = |s: &str| Value::Text(s.into());
+        let values = [
+            ("general.architecture", text("llama")),
+            ("llama.block_count", Value::U32(2)),
+            ("llama.context_length", Value::U32(256)),
+            ("llama.embedding_length", Value::U32(WIDTH as u32)),
+            ("llama.feed_forward_length", Value::U32(HIDDEN as u32)),
+            ("llama.attention.head_count", Value::U32(2)),
+            ("llama.attention.head_count_kv", Value::U32(1)),
+            ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
+            ("llama.rope.dimension_count", Value::U32(32)),
+            ("tokenizer.ggml.model", text("gpt2")),
+            ("tokenizer.ggml.pre", text("smollm")),
+            ("tokenizer.ggml.tokens", Value::Texts(tokens)),
+            ("tokenizer.ggml.token_type", Value::I32s(types)),
+            ("tokenizer.ggml.merges", Value::Texts(vec!["h e".into()])),
+            ("tokenizer.ggml.bos_token_id", Value::U32(1)),
+            ("tokenizer.ggml.eos_token_id", Value::U32(2)),
+            ("tokenizer.chat_template", text(TEMPLATE)),
+        ];
+        let mut tensors = vec![
+            Tensor::q8_0("token_embd.weight", WIDTH, vocabulary),
+            Tensor::f32("output_norm.weight", WIDTH),
+        ];
+        for layer in 0..2 {
+            for (name, cols, rows) in [
+                ("attn_q", WIDTH, 64),
+                ("attn_k", WIDTH, 32),
+                ("attn_v", WIDTH, 32),
+                ("attn_output", 64, WIDTH),
+                ("ffn_gate", WIDTH, HIDDEN),
+                ("ffn_up", WIDTH, HIDDEN),
+                ("ffn_down", HIDDEN, WIDTH),
+            ] {
+                tensors.push(Tensor::q4_1(
+                    &format!("blk.{layer}.{name}.weight"),
+                    cols,
+                    rows,
+                ));
+            }
+            for name in ["attn_norm", "ffn_norm"] {
+                tensors.push(Tensor::f32(&format!("blk.{layer}.{name}.weight"), WIDTH));
+            }
+        }
+        Self {
+            values: values.map(|(k, v)| (k.to_string(), v)).into(),
+            tensors,
+        }
+    }
 
-	/// Replaces or adds a value.
-	pub fn set(mut self, key: &str, value: Value) -> Self {
-		self.values.retain(|(k, _)| k != key);
-		self.values.push((key.into(), value));
-		self
-	}
+    /// Replaces or adds a value.
+    pub fn set(mut self, key: &str, value: Value) -> Self {
+        self.values.retain(|(k, _)| k != key);
+        self.values.push((key.into(), value));
+        self
+    }
 
-	/// Drops a value.
-	pub fn without(mut self, key: &str) -> Self {
-		self.values.retain(|(k, _)| k != key);
-		self
-	}
+    /// Drops a value.
+    pub fn without(mut self, key: &str) -> Self {
+        self.values.retain(|(k, _)| k != key);
+        self
+    }
 
-	/// Changes a tensor.
-	pub fn tensor(mut self, name: &str, change: impl FnOnce(&mut Tensor)) -> Self {
-		change(
-			self.tensors
-				.iter_mut()
-				.find(|t| t.name == name)
-				.expect("there is such a tensor"),
-		);
-		self
-	}
+    /// Changes a tensor.
+    pub fn tensor(mut self, name: &str, change: impl FnOnce(&mut Tensor)) -> Self {
+        change(
+            self.tensors
+                .iter_mut()
+                .find(|t| t.name == name)
+                .expect("there is such a tensor"),
+        );
+        self
+    }
 
-	/// The bytes of the file.
-	pub fn bytes(&self) -> Vec<u8> {
-		let mut out = b"GGUF".to_vec();
-		out.extend(3u32.to_le_bytes());
-		out.extend((self.tensors.len() as u64).to_le_bytes());
-		out.extend((self.values.len() as u64).to_le_bytes());
-		for (key, value) in &self.values {
-			put_text(&mut out, key);
-			match value {
-				Value::U32(n) => put(&mut out, 4, &n.to_le_bytes()),
-				Value::F32(n) => put(&mut out, 6, &n.to_le_bytes()),
-				Value::Text(s) => {
-					put(&mut out, 8, &[]);
-					put_text(&mut out, s);
-				}
-				Value::Texts(all) => {
-					put(&mut out, 9, &8u32.to_le_bytes());
-					out.extend((all.len() as u64).to_le_bytes());
-					all.iter().for_each(|s| put_text(&mut out, s));
-				}
-				Value::I32s(all) => {
-					put(&mut out, 9, &5u32.to_le_bytes());
-					out.extend((all.len() as u64).to_le_bytes());
-					all.iter().for_each(|n| out.extend(n.to_le_bytes()));
-				}
-			}
-		}
-		let mut offset = 0u64;
-		for tensor in &self.tensors {
-			put_text(&mut out, &tensor.name);
-			out.extend((tensor.dimensions.len() as u32).to_le_bytes());
-			tensor
-				.dimensions
-				.iter()
-				.for_each(|d| out.extend(d.to_le_bytes()));
-			out.extend(tensor.kind.to_le_bytes());
-			out.extend(offset.to_le_bytes());
-			offset = (offset + tensor.bytes.len() as u64).next_multiple_of(32);
-		}
-		for tensor in &self.tensors {
-			out.resize(out.len().next_multiple_of(32), 0);
-			out.extend(&tensor.bytes);
-		}
-		out
-	}
+    /// The bytes of the file.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut out = b"GGUF".to_vec();
+        out.extend(3u32.to_le_bytes());
+        out.extend((self.tensors.len() as u64).to_le_bytes());
+        out.extend((self.values.len() as u64).to_le_bytes());
+        for (key, value) in &self.values {
+            put_text(&mut out, key);
+            match value {
+                Value::U32(n) => put(&mut out, 4, &n.to_le_bytes()),
+                Value::F32(n) => put(&mut out, 6, &n.to_le_bytes()),
+                Value::Text(s) => {
+                    put(&mut out, 8, &[]);
+                    put_text(&mut out, s);
+                }
+                Value::Texts(all) => {
+                    put(&mut out, 9, &8u32.to_le_bytes());
+                    out.extend((all.len() as u64).to_le_bytes());
+                    all.iter().for_each(|s| put_text(&mut out, s));
+                }
+                Value::I32s(all) => {
+                    put(&mut out, 9, &5u32.to_le_bytes());
+                    out.extend((all.len() as u64).to_le_bytes());
+                    all.iter().for_each(|n| out.extend(n.to_le_bytes()));
+                }
+            }
+        }
+        let mut offset = 0u64;
+        for tensor in &self.tensors {
+            put_text(&mut out, &tensor.name);
+            out.extend((tensor.dimensions.len() as u32).to_le_bytes());
+            tensor
+                .dimensions
+                .iter()
+                .for_each(|d| out.extend(d.to_le_bytes()));
+            out.extend(tensor.kind.to_le_bytes());
+            out.extend(offset.to_le_bytes());
+            offset = (offset + tensor.bytes.len() as u64).next_multiple_of(32);
+        }
+        for tensor in &self.tensors {
+            out.resize(out.len().next_multiple_of(32), 0);
+            out.extend(&tensor.bytes);
+        }
+        out
+    }
 }
 
 fn put(out: &mut Vec<u8>, kind: u32, bytes: &[u8]) {
-	out.extend(kind.to_le_bytes());
-	out.extend(bytes);
+    out.extend(kind.to_le_bytes());
+    out.extend(bytes);
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
-	out.extend((text.len() as u64).to_le_bytes());
-	out.extend(text.as_bytes());
+    out.extend((text.len() as u64).to_le_bytes());
+    out.extend(text.as_bytes());
 }
 
 /// A half-precision number near 2^-7.
 fn scale(rng: &mut ChaCha8Rng) -> [u8; 2] {
-	(0x2000 + (rng.next_u32() % 0x400) as u16).to_le_bytes()
+    (0x2000 + (rng.next_u32() % 0x400) as u16).to_le_bytes()
 }
 
 impl Tensor {
-	fn random(name: &str) -> ChaCha8Rng {
-		ChaCha8Rng::seed_from_u64(
-			name.bytes()
-				.fold(7, |n, b| n * 31 % 1_000_003 + u64::from(b)),
-		)
-	}
+    fn random(name: &str) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(
+            name.bytes()
+                .fold(7, |n, b| n * 31 % 1_000_003 + u64::from(b)),
+        )
+    }
 
-	/// Ones.
-	pub fn f32(name: &str, length: usize) -> Self {
-		let bytes = (0..length).flat_map(|_| 1f32.to_le_bytes()).collect();
-		Self {
-			name: name.into(),
-			dimensions: vec![length as u64],
-			kind: 0,
-			bytes,
-		}
-	}
+    /// Ones.
+    pub fn f32(name: &str, length: usize) -> Self {
+        let bytes = (0..length).flat_map(|_| 1f32.to_le_bytes()).collect();
+        Self {
+            name: name.into(),
+            dimensions: vec![length as u64],
+            kind: 0,
+            bytes,
+        }
+    }
 
-	/// Random numbers around 0.
-	pub fn q4_1(name: &str, cols: usize, rows: usize) -> Self {
-		let mut rng = Self::random(name);
-		let mut bytes = Vec::new();
-		for _ in 0..cols * rows / 32 {
-			let scale = scale(&mut rng);
-			let mut values = [0; 16];
-			rng.fill_bytes(&mut values);
-			bytes.extend(scale);
-			// Minus eight times the scale: the sign, and three more in the exponent.
-			bytes.extend((u16::from_le_bytes(scale) + 0x8000 + 0xc00).to_le_bytes());
-			bytes.extend(values);
-		}
-		Self {
-			name: name.into(),
-			dimensions: vec![cols as u64, rows as u64],
-			kind: 3,
-			bytes,
-		}
-	}
+    /// Random numbers around 0.
+    pub fn q4_1(name: &str, cols: usize, rows: usize) -> Self {
+        let mut rng = Self::random(name);
+        let mut bytes = Vec::new();
+        for _ in 0..cols * rows / 32 {
+            let scale = scale(&mut rng);
+            let mut values = [0; 16];
+            rng.fill_bytes(&mut values);
+            bytes.extend(scale);
+            // Minus eight times the scale: the sign, and three more in the exponent.
+            bytes.extend((u16::from_le_bytes(scale) + 0x8000 + 0xc00).to_le_bytes());
+            bytes.extend(values);
+        }
+        Self {
+            name: name.into(),
+            dimensions: vec![cols as u64, rows as u64],
+            kind: 3,
+            bytes,
+        }
+    }
 
-	/// Random numbers around 0.
-	pub fn q8_0(name: &str, cols: usize, rows: usize) -> Self {
-		let mut rng = Self::random(name);
-		let mut bytes = Vec::new();
-		for _ in 0..cols * rows / 32 {
-			bytes.extend(scale(&mut rng));
-			bytes.extend(
-				(0..32)
-					.map(|_| (rng.next_u32() % 255) as u8)
-					.map(|b| if b == 128 { 0 } else { b }),
-			);
-		}
-		Self {
-			name: name.into(),
-			dimensions: vec![cols as u64, rows as u64],
-			kind: 8,
-			bytes,
-		}
-	}
+    /// Random numbers around 0.
+    pub fn q8_0(name: &str, cols: usize, rows: usize) -> Self {
+        let mut rng = Self::random(name);
+        let mut bytes = Vec::new();
+        for _ in 0..cols * rows / 32 {
+            bytes.extend(scale(&mut rng));
+            bytes.extend(
+                (0..32)
+                    .map(|_| (rng.next_u32() % 255) as u8)
+                    .map(|b| if b == 128 { 0 } else { b }),
+            );
+        }
+        Self {
+            name: name.into(),
+            dimensions: vec![cols as u64, rows as u64],
+            kind: 8,
+            bytes,
+        }
+    }
 }
 
 /// Random numbers between `-size` and `size`, always the same for a name.
 pub fn random(name: &str, count: usize, size: f32) -> Vec<f32> {
-	let mut rng = Tensor::random(name);
-	(0..count)
-		.map(|_| ((rng.next_u32() % 20_001) as f32 / 10_000.0 - 1.0) * size)
-		.collect()
+    let mut rng = Tensor::random(name);
+    (0..count)
+        .map(|_| ((rng.next_u32() % 20_001) as f32 / 10_000.0 - 1.0) * size)
+        .collect()
 }
 
 impl Tensor {
-	/// A matrix of the given numbers.
-	pub fn matrix(name: &str, cols: usize, numbers: &[f32]) -> Self {
-		Self {
-			name: name.into(),
-			dimensions: vec![cols as u64, (numbers.len() / cols) as u64],
-			kind: 0,
-			bytes: numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
-		}
-	}
+    /// A matrix of the given numbers.
+    pub fn matrix(name: &str, cols: usize, numbers: &[f32]) -> Self {
+        Self {
+            name: name.into(),
+            dimensions: vec![cols as u64, (numbers.len() / cols) as u64],
+            kind: 0,
+            bytes: numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        }
+    }
 }
