@@ -3,6 +3,7 @@
 mod ask;
 mod doctor;
 mod join;
+mod journal;
 mod keys;
 mod network;
 mod output;
@@ -52,6 +53,8 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Keys),
     Join(join::Join),
+    #[command(subcommand)]
+    Journal(journal::Journal),
 }
 
 /// Why a command did not succeed.
@@ -100,6 +103,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Doctor(command) => command.run(&cli.url).await,
         Command::Keys(command) => command.run(&cli.url).await,
         Command::Join(command) => command.run(&cli.url).await,
+        Command::Journal(command) => command.run(),
     }
 }
 
