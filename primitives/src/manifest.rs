@@ -15,7 +15,7 @@ pub struct Manifest {
     pub base: H256,
     /// Blake2b-256 of the adapter's canonical file, if one is applied.
     pub adapter: Option<H256>,
-    /// Engine and version, for example `candle/0.11.1`.
+    /// Engine and version, for example `touchstone-cpu/1`.
     pub engine: String,
     /// Precision of the weights as computed with, for example `q4_1`.
     pub weight_dtype: String,
