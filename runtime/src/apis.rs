@@ -318,7 +318,7 @@ impl_runtime_apis! {
             Vec<frame_support::traits::StorageInfo>,
         ) {
             use crate::*;
-            use frame_benchmarking::{BenchmarkList, Benchmarking};
+            use frame_benchmarking::BenchmarkList;
             use frame_support::traits::StorageInfoTrait;
             let mut list = Vec::<BenchmarkList>::new();
             list_benchmarks!(list, extra);
@@ -329,7 +329,7 @@ impl_runtime_apis! {
             config: frame_benchmarking::BenchmarkConfig,
         ) -> Result<Vec<frame_benchmarking::BenchmarkBatch>, alloc::string::String> {
             use crate::*;
-            use frame_benchmarking::{BenchmarkBatch, Benchmarking};
+            use frame_benchmarking::BenchmarkBatch;
             use frame_support::traits::WhitelistedStorageKeys;
             let whitelist = AllPalletsWithSystem::whitelisted_storage_keys();
             let mut batches = Vec::<BenchmarkBatch>::new();

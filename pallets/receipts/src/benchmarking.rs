@@ -67,7 +67,7 @@ fn submission<T: Config>() -> Result<(Call<T>, NodeId), BenchmarkError> {
 #[benchmarks]
 mod benchmarks {
     use super::*;
-    use frame_support::dispatch::UnfilteredDispatchable;
+    use frame_support::traits::UnfilteredDispatchable;
 
     #[benchmark]
     fn anchor_batch() -> Result<(), BenchmarkError> {

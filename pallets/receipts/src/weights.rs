@@ -1,6 +1,6 @@
-//! Weights of the calls of `pallet_receipts`.
+//! Weights of the calls of `pallet_receipts`, measured by `scripts/bench/weights`.
 //!
-//! NOT MEASURED YET: generous estimates in the shape that the benchmark tool writes, until `scripts/bench/weights` replaces this file.
+//! 2026-11-22, AMD EPYC, 2 cores; 20 steps, 20 measurements each.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 #![allow(unused_parens)]
@@ -11,35 +11,31 @@ use frame_support::{traits::Get, weights::{constants::ParityDbWeight, Weight}};
 
 /// Weights that the calls of `pallet_receipts` need.
 pub trait WeightInfo {
-	/// One batch.
+	/// `anchor_batch`: at least 40320 ns.
 	fn anchor_batch() -> Weight;
-	/// State checks and one signature.
+	/// `authorize_anchor_batch`: at least 75122 ns.
 	fn authorize_anchor_batch() -> Weight;
-	/// `n` expired batches.
+	/// `prune`: at least 5107 ns, `n` in 0..=64.
 	fn prune(n: u32, ) -> Weight;
 }
 
-/// Weights on the reference machine, with the runtime's database weights.
+/// Weights as measured, with the runtime's database weights.
 pub struct SubstrateWeight<T>(PhantomData<T>);
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
-	/// One batch.
 	fn anchor_batch() -> Weight {
-		Weight::from_parts(30000000, 6000)
-			.saturating_add(T::DbWeight::get().reads(5))
-			.saturating_add(T::DbWeight::get().writes(4))
+		Weight::from_parts(49133000, 1929)
+			.saturating_add(T::DbWeight::get().reads(4_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
-	/// State checks and one signature.
 	fn authorize_anchor_batch() -> Weight {
-		Weight::from_parts(100000000, 6000)
-			.saturating_add(T::DbWeight::get().reads(5))
-			.saturating_add(T::DbWeight::get().writes(0))
+		Weight::from_parts(78026000, 2098)
+			.saturating_add(T::DbWeight::get().reads(5_u64))
 	}
-	/// `n` expired batches.
 	fn prune(n: u32, ) -> Weight {
-		Weight::from_parts(5000000, 1500)
-			.saturating_add(T::DbWeight::get().reads(2))
-			.saturating_add(T::DbWeight::get().writes(1))
-			.saturating_add(Weight::from_parts(15000000, 3000).saturating_mul(n.into()))
+		Weight::from_parts(997105, 192)
+			.saturating_add(T::DbWeight::get().reads(2_u64))
+			.saturating_add(T::DbWeight::get().writes(1_u64))
+			.saturating_add(Weight::from_parts(16554957, 225).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(3_u64.saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(3_u64.saturating_mul(n.into())))
 	}
@@ -47,24 +43,20 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 
 // For tests.
 impl WeightInfo for () {
-	/// One batch.
 	fn anchor_batch() -> Weight {
-		Weight::from_parts(30000000, 6000)
-			.saturating_add(ParityDbWeight::get().reads(5))
-			.saturating_add(ParityDbWeight::get().writes(4))
+		Weight::from_parts(49133000, 1929)
+			.saturating_add(ParityDbWeight::get().reads(4_u64))
+			.saturating_add(ParityDbWeight::get().writes(4_u64))
 	}
-	/// State checks and one signature.
 	fn authorize_anchor_batch() -> Weight {
-		Weight::from_parts(100000000, 6000)
-			.saturating_add(ParityDbWeight::get().reads(5))
-			.saturating_add(ParityDbWeight::get().writes(0))
+		Weight::from_parts(78026000, 2098)
+			.saturating_add(ParityDbWeight::get().reads(5_u64))
 	}
-	/// `n` expired batches.
 	fn prune(n: u32, ) -> Weight {
-		Weight::from_parts(5000000, 1500)
-			.saturating_add(ParityDbWeight::get().reads(2))
-			.saturating_add(ParityDbWeight::get().writes(1))
-			.saturating_add(Weight::from_parts(15000000, 3000).saturating_mul(n.into()))
+		Weight::from_parts(997105, 192)
+			.saturating_add(ParityDbWeight::get().reads(2_u64))
+			.saturating_add(ParityDbWeight::get().writes(1_u64))
+			.saturating_add(Weight::from_parts(16554957, 225).saturating_mul(n.into()))
 			.saturating_add(ParityDbWeight::get().reads(3_u64.saturating_mul(n.into())))
 			.saturating_add(ParityDbWeight::get().writes(3_u64.saturating_mul(n.into())))
 	}

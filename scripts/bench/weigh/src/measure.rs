@@ -30,6 +30,8 @@ const PRESET: &str = "development";
 
 /// A benchmark.
 pub struct Call {
+    /// Name of its pallet in the runtime.
+    pub instance: Vec<u8>,
     /// Name: that of the weight function.
     pub name: String,
     /// Components: name, least and most.
@@ -97,10 +99,11 @@ impl Bench {
                 )
             })?;
         let call = |benchmark: BenchmarkMetadata| Call {
+            instance: found.instance.clone(),
             name: String::from_utf8_lossy(&benchmark.name).into_owned(),
             components: benchmark.components,
         };
-        Ok(found.benchmarks.into_iter().map(call).collect())
+        Ok(found.benchmarks.iter().cloned().map(call).collect())
     }
 
     /// Runs the benchmark at its most, with its own checks.
@@ -153,10 +156,9 @@ impl Bench {
         verify: bool,
         repeat: u32,
     ) -> Result<Vec<BenchmarkResult>, String> {
-        // The pallets of this runtime that we measure have no instances.
         let args = (
             pallet.as_bytes(),
-            &b""[..],
+            &call.instance,
             call.name.as_bytes(),
             components,
             verify,
@@ -166,10 +168,15 @@ impl Bench {
             self.execute(state, "Benchmark_dispatch_benchmark", &args.encode())?;
         let batches =
             batches.map_err(|e| format!("{pallet}::{} {components:?}: {e}", call.name))?;
-        Ok(batches
+        let results: Vec<_> = batches
             .into_iter()
             .flat_map(|batch| batch.results)
-            .collect())
+            .collect();
+        // The runtime answers with nothing where it finds no such benchmark, and where that skips itself.
+        match results.is_empty() {
+            true => Err(format!("{pallet}::{} did not run", call.name)),
+            false => Ok(results),
+        }
     }
 
     fn execute<R: Decode>(&self, state: &State, method: &str, args: &[u8]) -> Result<R, String> {
@@ -279,6 +286,7 @@ mod tests {
         ];
         let points = points(
             &Call {
+                instance: b"X".to_vec(),
                 name: "x".into(),
                 components,
             },
