@@ -16,12 +16,19 @@ use touchstone_rpc::{AskAnswer, AskRequest, AskUpdate, InferenceClient};
 #[command(after_help = "Examples:
   touchstone ask 'What is the capital of Norway?'
   touchstone ask --topic chemistry --max-tokens 64 --temperature 0.7 'Name three noble gases.'
+  touchstone ask --adapter arithmetic 'What is 12 + 30?'
   touchstone ask --save answer.json 'What is 6 times 7?'
   cat question.txt | touchstone ask -")]
 pub struct Ask {
     /// Name of a registered topic.
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
+    /// Model of the node; `touchstone models` lists them. Default: the first one.
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Adapter of the model.
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
     /// Most tokens of the answer.
     #[arg(long, value_name = "N")]
     max_tokens: Option<u32>,
@@ -47,6 +54,8 @@ impl Ask {
         let request = AskRequest {
             prompt: Some(prompt(&self.prompt)?),
             topic: self.topic,
+            model: self.model,
+            adapter: self.adapter,
             max_tokens: self.max_tokens,
             temperature: self.temperature,
             client_nonce: Some(H256(rand::random())),

@@ -7,7 +7,7 @@ use sp_core::Bytes;
 use std::{
     net::{IpAddr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use sysinfo::{Disks, System};
 use touchstone_client::{Chain, Error, calls, chain::storage_key, peer, verify::Outcome};
@@ -15,6 +15,8 @@ use touchstone_primitives::{NodeId, consortium::NodeStatus};
 use touchstone_rpc::{Health, InferenceClient};
 
 const GIB: u64 = 1 << 30;
+/// How long models may take to load while the doctor waits.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Check machine, node, engine and keys, and say how to fix what is wrong.
 #[derive(Args)]
@@ -203,7 +205,7 @@ fn machine(findings: &mut Findings, base_path: &Path) {
 }
 
 async fn node(findings: &mut Findings, chain: &Chain) -> Result<()> {
-    let health = match chain.health().await {
+    let health = match settled(chain).await {
         Ok(health) => health,
         Err(e) => {
             findings.must(
@@ -220,6 +222,28 @@ async fn node(findings: &mut Findings, chain: &Chain) -> Result<()> {
     ports(findings, chain, &health).await;
     engine(findings, chain, &health).await;
     registration(findings, chain, &health).await
+}
+
+/// The health of the node once no model is being loaded any more, or when the patience is over.
+async fn settled(chain: &Chain) -> Result<Health, Error> {
+    let (started, mut shown) = (Instant::now(), String::new());
+    loop {
+        let models = chain.client().models().await.unwrap_or_default();
+        let health = chain.health().await?;
+        let loading: Vec<String> = models
+            .iter()
+            .filter_map(|model| Some(format!("{} {} %", model.name, model.progress?.percent)))
+            .collect();
+        if loading.is_empty() || started.elapsed() > PATIENCE {
+            return Ok(health);
+        }
+        let waiting = format!("waiting for models: {}", loading.join(", "));
+        if waiting != shown {
+            eprintln!("{waiting}");
+            shown = waiting;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 async fn consensus(findings: &mut Findings, chain: &Chain, health: &Health) -> Result<()> {
@@ -243,7 +267,8 @@ async fn consensus(findings: &mut Findings, chain: &Chain, health: &Health) -> R
         "in sync",
         !health.is_syncing,
         format!("best block {}", health.best),
-        "wait; if the best block does not move, see peers",
+        "wait; if the best block does not move, see peers, and set this machine's clock (chrony, systemd-timesyncd): where it is behind, the \
+         blocks of the others lie in the future and are refused",
     );
     findings.must(
 		part,
@@ -252,23 +277,24 @@ async fn consensus(findings: &mut Findings, chain: &Chain, health: &Health) -> R
 		format!("block {} is final, {} behind the best", health.finalized, health.finality_lag),
 		"more than a third of the validators is away: bring them back (`touchstone status URL...`); docs/operate.md has 'When finality stalls'",
 	);
-    let time = chain.timestamp(chain.best().await?).await?;
+    // Not by the best block: a node whose clock is ahead takes the early ones that it makes itself for the best.
+    let time = chain.timestamp(chain.finalized().await?).await?;
     let here = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_millis();
     let age = i128::try_from(here).unwrap_or(i128::MAX) - i128::from(time);
     findings.must(
-		"machine",
-		"clock",
-		(-2_000..30_000).contains(&age),
-		format!("{:.1} s after the best block's time", age as f64 / 1000.0),
-		if age < 0 {
-			"this clock is behind: run an NTP client (chrony, systemd-timesyncd)"
-		} else {
-			"either this clock is ahead (run an NTP client) or no blocks are made (see finality and peers)"
-		},
-	);
+        "machine",
+        "clock",
+        (-2_000..20_000).contains(&age),
+        format!("{:.1} s after the last final block's time", age as f64 / 1000.0),
+        if age < 0 {
+            "this clock is behind: run an NTP client (chrony, systemd-timesyncd)"
+        } else {
+            "either this clock is wrong (run an NTP client: chrony, systemd-timesyncd) or no blocks become final (see in sync, finality, peers)"
+        },
+    );
     Ok(())
 }
 
@@ -334,12 +360,15 @@ async fn ports(findings: &mut Findings, chain: &Chain, health: &Health) {
 
 async fn engine(findings: &mut Findings, chain: &Chain, health: &Health) {
     let (part, engine) = ("engine", &health.engine);
-    let detail = engine.detail.clone().unwrap_or_else(|| {
-        format!(
-            "{}; {} answering, {} waiting",
-            engine.state, engine.active, engine.queued
-        )
-    });
+    let work = format!(
+        "{}; {} answering, {} waiting",
+        engine.state, engine.active, engine.queued
+    );
+    // What is wrong with single models is said below.
+    let detail = match &engine.detail {
+        Some(detail) if engine.state != "ready" => detail.clone(),
+        _ => work,
+    };
     match engine.state.as_str() {
 		"none" => findings.should(
 			part,
@@ -348,6 +377,7 @@ async fn engine(findings: &mut Findings, chain: &Chain, health: &Health) {
 			"this node runs none".into(),
 			"start the node with --engine embedded --model NAME=FILE, or --engine remote:URL, if it is to answer",
 		),
+		"loading" => findings.should(part, "state", false, detail, "wait, and run doctor again"),
 		state => findings.must(
 			part,
 			"state",
@@ -364,20 +394,28 @@ async fn engine(findings: &mut Findings, chain: &Chain, health: &Health) {
     {
         Ok(models) => {
             for model in models {
+                if let Some(progress) = model.progress {
+                    let detail = format!("{}: loading, {} %", model.name, progress.percent);
+                    findings.should(part, "model", false, detail, "wait, and run doctor again");
+                    continue;
+                }
+                let is_ready = model.state == "ready";
                 findings.must(
-					part,
-					"model",
-					model.state == "ready",
-					format!("{}: {}", model.name, model.state),
-					"replace the file by one of the registered hash (`touchstone models`) and restart the node",
-				);
-                findings.should(
-					part,
-					"registered",
-					model.registered,
-					format!("{} in the registry", model.name),
-					"clients cannot know where the model comes from: register it (registry.registerModel)",
-				);
+                    part,
+                    "model",
+                    is_ready,
+                    format!("{}: {}", model.name, model.state),
+                    "put the right file there (`touchstone models` has the registered hashes) and restart the node",
+                );
+                if is_ready {
+                    findings.should(
+                        part,
+                        "registered",
+                        model.registered,
+                        format!("{} in the registry", model.name),
+                        "clients cannot know where the model comes from: register it (registry.registerModel)",
+                    );
+                }
             }
         }
         Err(e) => findings.must(part, "models", false, e.to_string(), "see engine state"),

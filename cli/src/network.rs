@@ -5,13 +5,13 @@ use clap::Args;
 use std::time::Duration;
 use touchstone_client::{Chain, Error, peer};
 use touchstone_primitives::consortium::{NodeRole, Roles};
-use touchstone_rpc::{Health, InferenceClient};
+use touchstone_rpc::{Health, InferenceClient, Model};
 
 /// Show what the node answers with, and which models and topics the registry holds.
 #[derive(Args)]
 #[command(after_help = "Examples:
   touchstone models
-  touchstone models --json | jq '.serving[].name'")]
+  touchstone models --json | jq '.serving[] | [.name, .state, .adapter.residency]'")]
 pub struct Models {
     /// Print JSON.
     #[arg(long)]
@@ -99,7 +99,7 @@ impl Models {
             let manifest = &model.manifest;
             rows.push(row(&[
                 &format!("  {}", model.name),
-                &model.state,
+                &state(model),
                 if model.registered { "yes" } else { "no" },
                 &manifest.engine,
                 &manifest.weight_dtype,
@@ -108,6 +108,9 @@ impl Models {
             ]));
         }
         output::table(&rows);
+        for model in serving.iter().filter(|model| has_failed(model)) {
+            println!("  {} is not served: {}", model.name, model.state);
+        }
         println!("\nThe registry holds");
         let mut rows = vec![row(&[
             "  MODEL", "KIND", "STATUS", "FORMAT", "SIZE", "LICENCE", "HASH",
@@ -140,6 +143,23 @@ impl Models {
         output::table(&rows);
         Ok(())
     }
+}
+
+/// What stands in the column of a model's state.
+fn state(model: &Model) -> String {
+    match (&model.progress, &model.adapter) {
+        (Some(progress), _) => format!("{}, {} %", model.state, progress.percent),
+        (None, Some(adapter)) if model.state == "ready" => {
+            format!("{}, {}", model.state, adapter.residency)
+        }
+        _ if has_failed(model) => "failed".into(),
+        _ => model.state.clone(),
+    }
+}
+
+/// A model that is neither ready nor loading says what is wrong instead.
+fn has_failed(model: &Model) -> bool {
+    !["ready", "loading"].contains(&model.state.as_str())
 }
 
 fn role_names(roles: Roles) -> Vec<String> {

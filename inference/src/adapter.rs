@@ -460,15 +460,6 @@ fn numbers(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, String> {
     floats(storage, bytes).map_err(String::from)
 }
 
-/// Where an adapter is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Residency {
-    /// Checked, but not in memory; it is read when it is asked for.
-    Evicted,
-    /// In memory.
-    Resident,
-}
-
 /// The adapters of one base that are in memory, within a budget. The least recently used go first.
 pub(crate) struct Residents {
     budget: usize,

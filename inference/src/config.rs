@@ -60,7 +60,7 @@ pub struct ModelConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdapterConfig {
-    /// Name to ask for it, in place of a model's.
+    /// Its name; it is asked for as `BASE+NAME` in place of a model.
     pub name: String,
     /// Name of the model that it belongs to.
     pub base: String,
@@ -69,6 +69,13 @@ pub struct AdapterConfig {
     /// Hash that it must have, in hex.
     #[serde(default)]
     pub blake2: Option<String>,
+}
+
+impl AdapterConfig {
+    /// What to ask for in place of a model: `BASE+NAME`.
+    pub fn id(&self) -> String {
+        format!("{}+{}", self.base, self.name)
+    }
 }
 
 /// A model that turns sentences into vectors.

@@ -1,8 +1,8 @@
 //! An engine without a model: fast, deterministic, and with every behaviour of a real one that callers must handle.
 
 use crate::{
-    Engine, EngineError, Finish, Generated, Job, Load, ModelInfo, ModelState, Piece, ScoreQuery,
-    ScoredPosition, slots::Slots, stop::StopScanner,
+    AdapterInfo, Engine, EngineError, Finish, Generated, Job, Load, ModelInfo, ModelState, Piece,
+    Residency, ScoreQuery, ScoredPosition, slots::Slots, stop::StopScanner,
 };
 use std::{
     ops::ControlFlow,
@@ -22,6 +22,7 @@ const END: u32 = WORDS.len() as u32;
 /// A prompt token is a word of the conversation. The answer's length is between 8 and 39 tokens, unless a limit ends it.
 pub struct DummyEngine {
     manifest: Manifest,
+    adapters: Vec<String>,
     slots: Slots,
     delay: Duration,
 }
@@ -48,6 +49,7 @@ impl DummyEngine {
         };
         Self {
             manifest,
+            adapters: Vec::new(),
             slots: Slots::new(8, 64),
             delay: Duration::ZERO,
         }
@@ -71,11 +73,31 @@ impl DummyEngine {
         self
     }
 
-    fn ensure_known(&self, model: &Option<String>) -> Result<(), EngineError> {
-        match model {
-            Some(name) if name != "dummy" => Err(EngineError::UnknownModel(name.clone())),
-            _ => Ok(()),
-        }
+    /// The same engine with one more adapter, which has answers of its own.
+    pub fn adapter(mut self, name: &str) -> Self {
+        self.adapters.push(name.into());
+        self
+    }
+
+    /// All models, `dummy` first.
+    fn manifests(&self) -> impl Iterator<Item = (String, Manifest)> {
+        let adapters = self.adapters.iter().map(|name| {
+            let adapter = tagged_hash("touchstone/dummy/adapter", &[name.as_bytes()]);
+            let manifest = Manifest {
+                adapter: Some(adapter),
+                ..self.manifest.clone()
+            };
+            (format!("dummy+{name}"), manifest)
+        });
+        std::iter::once(("dummy".into(), self.manifest.clone())).chain(adapters)
+    }
+
+    fn manifest(&self, model: &Option<String>) -> Result<Manifest, EngineError> {
+        let asked = model.as_deref().unwrap_or("dummy");
+        let found = self.manifests().find(|(name, _)| name == asked);
+        found
+            .map(|(_, manifest)| manifest)
+            .ok_or_else(|| EngineError::UnknownModel(asked.into()))
     }
 }
 
@@ -91,11 +113,20 @@ fn draw(key: &[u8; 32], prompt: &[u32], position: usize) -> usize {
 
 impl Engine for DummyEngine {
     fn models(&self) -> Vec<ModelInfo> {
-        vec![ModelInfo {
-            name: "dummy".into(),
-            manifest: self.manifest.clone(),
-            state: ModelState::Ready,
-        }]
+        let adapter = |id: &str| AdapterInfo {
+            name: id.trim_start_matches("dummy+").into(),
+            base: "dummy".into(),
+            bytes: 1,
+            residency: Residency::Resident,
+        };
+        self.manifests()
+            .map(|(name, manifest)| ModelInfo {
+                adapter: manifest.adapter.map(|_| adapter(&name)),
+                name,
+                manifest,
+                state: ModelState::Ready,
+            })
+            .collect()
     }
 
     fn generate(
@@ -103,7 +134,7 @@ impl Engine for DummyEngine {
         job: &Job,
         sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
     ) -> Result<Generated, EngineError> {
-        self.ensure_known(&job.model)?;
+        let manifest = self.manifest(&job.model)?;
         let prompt: Vec<u32> = job
             .messages
             .iter()
@@ -114,21 +145,26 @@ impl Engine for DummyEngine {
             })
             .collect();
         let prompt_len = u32::try_from(prompt.len()).unwrap_or(u32::MAX);
-        if prompt_len.saturating_add(job.max_tokens) > self.manifest.context {
+        if prompt_len.saturating_add(job.max_tokens) > manifest.context {
             return Err(EngineError::ContextExceeded {
                 prompt: prompt_len,
                 max_tokens: job.max_tokens,
-                context: self.manifest.context,
+                context: manifest.context,
             });
         }
         let arrived = Instant::now();
         let _slot = self.slots.acquire()?;
         let started = Instant::now();
-        let key = if job.temperature_milli == 0 {
-            &[0; 32]
+        let noise = if job.temperature_milli == 0 {
+            [0; 32]
         } else {
-            &job.sampler_key
+            job.sampler_key
         };
+        let key = match manifest.adapter {
+            Some(adapter) => tagged_hash("touchstone/dummy/adapted", &[&adapter.0, &noise]).0,
+            None => noise,
+        };
+        let key = &key;
         let length = 8 + draw(key, &prompt, usize::MAX) % 32;
         let mut scanner = StopScanner::new(&job.stop);
         let mut token_ids = Vec::new();
@@ -173,7 +209,7 @@ impl Engine for DummyEngine {
             token_ids,
             prompt_token_ids: prompt,
             finish,
-            manifest: self.manifest.clone(),
+            manifest,
             queued: started - arrived,
             prefill: Duration::ZERO,
             decode: started.elapsed(),
@@ -181,7 +217,7 @@ impl Engine for DummyEngine {
     }
 
     fn score(&self, query: &ScoreQuery) -> Result<Vec<ScoredPosition>, EngineError> {
-        self.ensure_known(&query.model)?;
+        self.manifest(&query.model)?;
         let _slot = self.slots.acquire()?;
         let count = u32::from(query.top_k.clamp(1, 16));
         Ok(query
@@ -318,6 +354,29 @@ mod tests {
             engine.generate(&unknown, &mut |_| ControlFlow::Continue(())),
             Err(EngineError::UnknownModel("gpt".into()))
         );
+    }
+
+    #[test]
+    fn adapter_has_answers_and_a_manifest_of_its_own() {
+        let engine = DummyEngine::new().adapter("law");
+        let named = |name: &str| Job {
+            model: Some(name.into()),
+            ..job("what is gold")
+        };
+        let (base, law) = (
+            run(&engine, &named("dummy")).0,
+            run(&engine, &named("dummy+law")).0,
+        );
+        assert_eq!(
+            base.token_ids,
+            run(&engine, &job("what is gold")).0.token_ids
+        );
+        assert_ne!(base.token_ids, law.token_ids);
+        assert_eq!(
+            (base.manifest.base, base.manifest.adapter),
+            (law.manifest.base, None)
+        );
+        assert!(law.manifest.adapter.is_some() && engine.models()[1].manifest == law.manifest);
     }
 
     #[test]

@@ -37,6 +37,32 @@ pub struct ModelInfo {
     pub manifest: Manifest,
     /// Whether it answers.
     pub state: ModelState,
+    /// What it is, if it is an adapter on another model of this backend.
+    pub adapter: Option<AdapterInfo>,
+}
+
+/// An adapter and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdapterInfo {
+    /// Its name.
+    pub name: String,
+    /// Name of the model that it belongs to.
+    pub base: String,
+    /// Bytes that it takes in memory; 0 while that is not known.
+    pub bytes: usize,
+    /// Whether it is in memory.
+    pub residency: Residency,
+}
+
+/// Where an adapter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Residency {
+    /// Being read and checked for the first time.
+    Loading,
+    /// In memory.
+    Resident,
+    /// Not in memory; if it is sound, it is read when it is asked for.
+    Evicted,
 }
 
 /// Whether a model answers.
@@ -45,9 +71,26 @@ pub enum ModelState {
     /// It answers.
     Ready,
     /// It is being read.
-    Loading,
+    Loading(Progress),
     /// It could not be loaded; the text says why and what to do.
     Failed(String),
+}
+
+/// How much of a file has been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes that have been read.
+    pub read: u64,
+    /// Bytes that there are; 0 while that is not known.
+    pub size: u64,
+}
+
+impl Progress {
+    /// 0 to 100.
+    pub fn percent(self) -> u64 {
+        let percent = self.read.saturating_mul(100).checked_div(self.size);
+        percent.unwrap_or(0).min(100)
+    }
 }
 
 /// How to answer.
@@ -180,6 +223,9 @@ pub enum EngineError {
         /// What it is.
         found: String,
     },
+    /// The model is not ready yet.
+    #[error("model \"{0}\" is being loaded ({1} % are read); try again in a moment")]
+    Loading(String, u64),
     /// The model is not ready.
     #[error("model \"{0}\" is not ready: {1}")]
     NotReady(String, String),

@@ -1,13 +1,17 @@
 //! Reads GGUF files front to back, once, while hashing them. Nothing that a file declares is believed before it is checked
 //! against the bytes that are really there.
 
-use crate::EngineError;
+use crate::{EngineError, Progress};
 use blake2::{Blake2b, Digest, digest::consts::U32};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{BufReader, Read},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 use touchstone_primitives::H256;
 
@@ -116,6 +120,22 @@ pub(crate) struct Gguf {
     reader: Hashing,
 }
 
+/// How far the reader of a file has come, for whoever looks on from another thread.
+#[derive(Default)]
+pub(crate) struct Reading {
+    read: AtomicU64,
+    size: AtomicU64,
+}
+
+impl Reading {
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            read: self.read.load(Relaxed),
+            size: self.size.load(Relaxed),
+        }
+    }
+}
+
 /// A file that is hashed as it is read.
 struct Hashing {
     file: PathBuf,
@@ -123,6 +143,7 @@ struct Hashing {
     hash: Blake2b<U32>,
     position: u64,
     length: u64,
+    watched: Arc<Reading>,
 }
 
 impl Hashing {
@@ -160,6 +181,7 @@ impl Hashing {
             .map_err(|e| self.bad(format!("{what} at offset {}", self.position), e.to_string()))?;
         self.hash.update(&bytes);
         self.position += count;
+        self.watched.read.store(self.position, Relaxed);
         Ok(bytes)
     }
 
@@ -248,6 +270,7 @@ impl Gguf {
             hash: Blake2b::new(),
             position: 0,
             length,
+            watched: Arc::default(),
         };
         if !about.is_file() {
             return Err(reader.bad("a GGUF file", "something that is no regular file"));
@@ -324,6 +347,12 @@ impl Gguf {
             tensors,
             reader,
         })
+    }
+
+    /// Lets others see from now on how much of the file has been read.
+    pub(crate) fn watched_by(&mut self, watched: &Arc<Reading>) {
+        watched.size.store(self.reader.length, Relaxed);
+        self.reader.watched = watched.clone();
     }
 
     /// Reads the bytes of the next tensor. Call it once for each of `tensors`, in their order.

@@ -26,9 +26,8 @@ mod slots;
 mod stop;
 mod tokenizer;
 
-pub use adapter::Residency;
 pub use config::*;
 pub use dummy::DummyEngine;
 pub use engine::*;
-pub use local::{AdapterInfo, LocalEngine};
+pub use local::LocalEngine;
 pub use remote::*;

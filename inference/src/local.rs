@@ -1,14 +1,14 @@
 //! The embedded engine: GGUF models of the Llama family (Llama, Qwen2) on this machine's processor.
 
 use crate::{
-    AdapterConfig, Engine, EngineConfig, EngineError, Finish, Generated, Job, Load, ModelConfig,
-    ModelInfo, ModelState, Piece, ScoreQuery, ScoredPosition,
-    adapter::{Adapter, Residency, Residents},
+    AdapterConfig, AdapterInfo, Engine, EngineConfig, EngineError, Finish, Generated, Job, Load,
+    ModelConfig, ModelInfo, ModelState, Piece, Progress, Residency, ScoreQuery, ScoredPosition,
+    adapter::{Adapter, Residents},
     embed::Embedder,
-    gguf::Gguf,
+    gguf::{Gguf, Reading},
     kernels::Cpu,
     llama::{Model, Shape},
-    pool::Pool,
+    pool::{Pool, lower_priority},
     sampler,
     scheduler::{Event, Scheduler, Work},
     slots::Slots,
@@ -16,7 +16,12 @@ use crate::{
     tokenizer::Tokenizer,
 };
 use parking_lot::{Mutex, RwLock};
-use std::{ops::ControlFlow, path::Path, sync::Arc, time::Instant};
+use std::{
+    ops::ControlFlow,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 use touchstone_primitives::{H256, manifest::Manifest};
 
 /// Name and version in manifests. The version changes whenever the same inputs could give other bits.
@@ -28,45 +33,42 @@ const MAX_SCORED: u8 = 128;
 
 /// Serves any number of models. One that cannot be loaded is reported as failed, and the others answer.
 pub struct LocalEngine {
+    config: EngineConfig,
+    pool: Arc<Pool>,
     models: Vec<Entry>,
     adapters: RwLock<Vec<AdapterEntry>>,
     residents: Mutex<Residents>,
-    embedder: Option<Result<Embedder, EngineError>>,
+    embedder: OnceLock<Result<Embedder, EngineError>>,
 }
 
 struct Entry {
-    name: String,
-    manifest: Manifest,
-    served: Result<Served, EngineError>,
+    config: ModelConfig,
+    reading: Arc<Reading>,
+    /// Empty while the model is being loaded.
+    served: OnceLock<Result<Served, EngineError>>,
 }
 
 struct Served {
+    manifest: Manifest,
     tokenizer: Arc<Tokenizer>,
     shape: Shape,
     slots: Slots,
     scheduler: Scheduler,
 }
 
-/// An adapter that can be asked for by its own name.
+/// An adapter that can be asked for.
 #[derive(Clone)]
 struct AdapterEntry {
     config: AdapterConfig,
-    manifest: Manifest,
-    bytes: usize,
-    failed: Option<EngineError>,
+    /// Empty while it is being read for the first time.
+    checked: Option<Result<Checked, EngineError>>,
 }
 
-/// An adapter and where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdapterInfo {
-    /// Its name.
-    pub name: String,
-    /// Name of the model that it belongs to.
-    pub base: String,
-    /// Bytes that it takes in memory.
-    pub bytes: usize,
-    /// Whether it is in memory.
-    pub residency: Residency,
+/// What is known of a sound adapter.
+#[derive(Clone)]
+struct Checked {
+    manifest: Manifest,
+    bytes: usize,
 }
 
 /// Who answers a job.
@@ -84,57 +86,102 @@ struct Loaded {
 }
 
 impl LocalEngine {
-    /// Loads everything that is configured, which takes about a second for each 200 MB.
+    /// Returns when everything that is configured has been loaded or refused, after about a second for each 200 MB.
     pub fn load(config: &EngineConfig) -> Self {
-        let pool = Arc::new(Pool::new(config.compute_threads()));
-        let models = config
-            .models
-            .iter()
-            .map(|m| Entry::load(m, config, &pool))
-            .collect();
-        let embedder = config.embedding.as_ref().map(|e| {
-            let loaded = Embedder::load(e, config.compute_threads());
-            if let Err(error) = &loaded {
-                log::error!(target: "engine", "no embeddings: {error}");
+        let engine = Self::new(config);
+        for model in &engine.models {
+            engine.load_model(model);
+        }
+        engine.load_embedder();
+        engine
+    }
+
+    /// Returns at once. Each model is loaded on a thread of its own, its adapters after it, and is
+    /// [`ModelState::Loading`] meanwhile.
+    pub fn start(config: &EngineConfig) -> Arc<Self> {
+        let engine = Arc::new(Self::new(config));
+        for (index, model) in engine.models.iter().enumerate() {
+            let loader = engine.clone();
+            let thread = beside(&model.config.name, move || {
+                loader.load_model(&loader.models[index]);
+            });
+            if let Err(error) = thread {
+                let _ = model.served.set(Err(error));
             }
-            loaded
-        });
-        let residents = Mutex::new(Residents::new((config.adapter_mib as usize) << 20));
-        let engine = Self {
-            models,
-            adapters: RwLock::default(),
-            residents,
-            embedder,
-        };
-        for adapter in &config.adapters {
-            let name = &adapter.name;
-            match engine.add_adapter(adapter) {
-                Ok(manifest) => {
-                    log::info!(target: "engine", "{name}: adapter {:?} of {} ready", manifest.adapter, adapter.base);
-                }
-                Err(error) => {
-                    log::error!(target: "engine", "{name} is not served: {error}");
-                    engine.put_adapter(AdapterEntry {
-                        config: adapter.clone(),
-                        manifest: unloaded(),
-                        bytes: 0,
-                        failed: Some(error),
-                    });
-                }
-            }
+        }
+        let loader = engine.clone();
+        if let Err(error) = beside("embeddings", move || loader.load_embedder()) {
+            let _ = engine.embedder.set(Err(error));
         }
         engine
     }
 
-    /// Checks an adapter and serves it under its name from now on, in place of one that had that name. Answers in progress go
+    /// Nothing is loaded yet.
+    fn new(config: &EngineConfig) -> Self {
+        let known = |name: &String| config.models.iter().any(|m| m.name == *name);
+        let adapters = config.adapters.iter().map(|config| AdapterEntry {
+            config: config.clone(),
+            checked: (!known(&config.base)).then(|| {
+                let error = EngineError::UnknownModel(config.base.clone());
+                log::error!(target: "engine", "adapter {} is not served: {error}", config.id());
+                Err(error)
+            }),
+        });
+        Self {
+            pool: Arc::new(Pool::new(config.compute_threads())),
+            models: config.models.iter().cloned().map(Entry::new).collect(),
+            adapters: RwLock::new(adapters.collect()),
+            residents: Mutex::new(Residents::new((config.adapter_mib as usize) << 20)),
+            embedder: OnceLock::new(),
+            config: config.clone(),
+        }
+    }
+
+    fn load_model(&self, model: &Entry) {
+        let name = &model.config.name;
+        let served = model.load(&self.config, &self.pool);
+        if let Err(error) = &served {
+            log::error!(target: "engine", "{name} is not served: {error}");
+        }
+        let _ = model.served.set(served);
+        for adapter in self.config.adapters.iter().filter(|a| a.base == *name) {
+            let id = adapter.id();
+            match self.add_adapter(adapter) {
+                Ok(manifest) => {
+                    log::info!(target: "engine", "{id}: adapter {:?} ready", manifest.adapter.unwrap_or_default());
+                }
+                Err(error) => {
+                    log::error!(target: "engine", "adapter {id} is not served: {error}");
+                    self.put_adapter(AdapterEntry {
+                        config: adapter.clone(),
+                        checked: Some(Err(error)),
+                    });
+                }
+            }
+        }
+    }
+
+    fn load_embedder(&self) {
+        let Some(config) = &self.config.embedding else {
+            return;
+        };
+        let loaded = Embedder::load(config, self.config.compute_threads());
+        if let Err(error) = &loaded {
+            log::error!(target: "engine", "no embeddings: {error}");
+        }
+        let _ = self.embedder.set(loaded);
+    }
+
+    /// Checks an adapter and serves it from now on, in place of one that had its name on that base. Answers in progress go
     /// on with what they began with. The base is neither copied nor read again.
     pub fn add_adapter(&self, config: &AdapterConfig) -> Result<Manifest, EngineError> {
-        if self.models.iter().any(|m| m.name == config.name) {
+        let taken = |m: &Entry| m.config.name == config.name || m.config.name == config.id();
+        if self.models.iter().any(taken) {
             let message = format!("the name \"{}\" belongs to a model already", config.name);
             return Err(EngineError::Failed(message));
         }
-        let (base, served) = self.base(&config.base)?;
-        let adapter = Adapter::load(&config.path, &served.shape, base.manifest.base)?;
+        let served = self.base(&config.base)?;
+        let adapter = Adapter::load(&config.path, &served.shape, served.manifest.base)?;
         let wanted = config
             .blake2
             .as_ref()
@@ -143,13 +190,14 @@ impl LocalEngine {
         ensure_hash(&config.path, wanted.unwrap_or(adapter.hash), adapter.hash)?;
         let manifest = Manifest {
             adapter: Some(adapter.hash),
-            ..base.manifest.clone()
+            ..served.manifest.clone()
         };
         self.put_adapter(AdapterEntry {
             config: config.clone(),
-            manifest: manifest.clone(),
-            bytes: adapter.bytes,
-            failed: None,
+            checked: Some(Ok(Checked {
+                manifest: manifest.clone(),
+                bytes: adapter.bytes,
+            })),
         });
         self.residents
             .lock()
@@ -159,44 +207,42 @@ impl LocalEngine {
 
     fn put_adapter(&self, entry: AdapterEntry) {
         let mut adapters = self.adapters.write();
-        match adapters
-            .iter_mut()
-            .find(|a| a.config.name == entry.config.name)
-        {
+        let id = entry.config.id();
+        match adapters.iter_mut().find(|a| a.config.id() == id) {
             Some(place) => *place = entry,
             None => adapters.push(entry),
         }
     }
 
-    /// The adapters that can be asked for, and which of them are in memory.
+    /// The sound adapters, and which of them are in memory.
     pub fn adapters(&self) -> Vec<AdapterInfo> {
         let residents = self.residents.lock();
         let adapters = self.adapters.read();
-        let sound = adapters.iter().filter(|a| a.failed.is_none());
-        sound
-            .map(|a| AdapterInfo {
-                name: a.config.name.clone(),
-                base: a.config.base.clone(),
-                bytes: a.bytes,
-                residency: match residents.holds(&a.config.path) {
-                    true => Residency::Resident,
-                    false => Residency::Evicted,
-                },
-            })
-            .collect()
+        let sound = adapters.iter().filter(|a| matches!(a.checked, Some(Ok(_))));
+        sound.map(|a| a.info(&residents)).collect()
     }
 
-    fn base(&self, name: &str) -> Result<(&Entry, &Served), EngineError> {
-        let entry = self.models.iter().find(|m| m.name == name);
+    fn base(&self, name: &str) -> Result<&Served, EngineError> {
+        let entry = self.models.iter().find(|m| m.config.name == name);
         let entry = entry.ok_or_else(|| EngineError::UnknownModel(name.into()))?;
-        match &entry.served {
-            Ok(served) => Ok((entry, served)),
-            Err(e) => Err(EngineError::NotReady(entry.name.clone(), e.to_string())),
+        match entry.served.get() {
+            Some(Ok(served)) => Ok(served),
+            Some(Err(e)) => Err(EngineError::NotReady(name.into(), e.to_string())),
+            None => {
+                let percent = entry.reading.progress().percent();
+                Err(EngineError::Loading(name.into(), percent))
+            }
         }
     }
 
+    /// How much of a model's file has been read.
+    fn progress(&self, name: &str) -> Progress {
+        let entry = self.models.iter().find(|m| m.config.name == name);
+        entry.map(|m| m.reading.progress()).unwrap_or_default()
+    }
+
     fn choose(&self, name: &Option<String>) -> Result<Chosen<'_>, EngineError> {
-        let first = self.models.first().map(|m| &m.name);
+        let first = self.models.first().map(|m| &m.config.name);
         let name = name.as_ref().or(first).ok_or_else(|| {
             EngineError::NotReady("default".into(), "no model is configured".into())
         })?;
@@ -204,32 +250,31 @@ impl LocalEngine {
             .adapters
             .read()
             .iter()
-            .find(|a| a.config.name == *name)
+            .find(|a| a.config.id() == *name || a.config.name == *name)
             .cloned();
-        let Some(AdapterEntry {
-            config,
-            manifest,
-            failed,
-            ..
-        }) = found
-        else {
-            let (entry, served) = self.base(name)?;
+        let Some(AdapterEntry { config, checked }) = found else {
+            let served = self.base(name)?;
             return Ok(Chosen {
                 served,
-                manifest: entry.manifest.clone(),
+                manifest: served.manifest.clone(),
                 adapter: None,
             });
         };
-        if let Some(error) = failed {
-            return Err(EngineError::NotReady(config.name, error.to_string()));
-        }
-        let (base, served) = self.base(&config.base)?;
+        let manifest = match checked {
+            Some(Ok(checked)) => checked.manifest,
+            Some(Err(error)) => return Err(EngineError::NotReady(config.id(), error.to_string())),
+            None => {
+                let percent = self.progress(&config.base).percent();
+                return Err(EngineError::Loading(config.id(), percent));
+            }
+        };
+        let served = self.base(&config.base)?;
         let resident = self.residents.lock().get(&config.path);
         let adapter = match resident.filter(|a| Some(a.hash) == manifest.adapter) {
             Some(adapter) => adapter,
             None => {
                 // The file may have changed since it was checked.
-                let adapter = Adapter::load(&config.path, &served.shape, base.manifest.base)?;
+                let adapter = Adapter::load(&config.path, &served.shape, served.manifest.base)?;
                 ensure_hash(
                     &config.path,
                     manifest.adapter.unwrap_or_default(),
@@ -248,50 +293,98 @@ impl LocalEngine {
     }
 }
 
+/// Runs something on a thread of its own that never keeps the rest of the node waiting.
+fn beside(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), EngineError> {
+    let builder = std::thread::Builder::new().name(format!("load-{name}"));
+    let thread = builder.spawn(move || {
+        lower_priority();
+        work();
+    });
+    thread
+        .map(drop)
+        .map_err(|e| EngineError::Failed(format!("no thread to load it: {e}")))
+}
+
 impl Entry {
-    fn load(config: &ModelConfig, engine: &EngineConfig, pool: &Arc<Pool>) -> Self {
-        let name = config.name.clone();
+    fn new(config: ModelConfig) -> Self {
+        Self {
+            config,
+            reading: Arc::default(),
+            served: OnceLock::new(),
+        }
+    }
+
+    fn load(&self, engine: &EngineConfig, pool: &Arc<Pool>) -> Result<Served, EngineError> {
+        let name = &self.config.name;
+        log::info!(target: "engine", "{name}: loading {}", self.config.path.display());
         let started = Instant::now();
-        let served = load_file(config, Cpu::detect()).and_then(|loaded| {
-            let Loaded {
-                model,
-                tokenizer,
-                manifest,
-            } = loaded;
-            log::info!(
-                target: "engine",
-                "{name}: {} MB of {} weights ready after {:?}; file {:?}",
-                model.bytes() / 1_000_000, model.dtype, started.elapsed(), manifest.base,
-            );
-            let shape = model.shape.clone();
-            let prefixes = (engine.prefix_mib as usize) << 20;
-            let scheduler = Scheduler::start(&name, model, pool.clone(), prefixes)
-                .map_err(|e| EngineError::Failed(format!("no thread for the model: {e}")))?;
-            let slots = Slots::new(engine.slots, engine.queue);
-            Ok((
-                Served {
-                    tokenizer: Arc::new(tokenizer),
-                    shape,
-                    slots,
-                    scheduler,
-                },
-                manifest,
-            ))
-        });
-        match served {
-            Ok((served, manifest)) => Self {
-                name,
-                manifest,
-                served: Ok(served),
+        let Loaded {
+            model,
+            tokenizer,
+            manifest,
+        } = load_file(&self.config, Cpu::detect(), &self.reading)?;
+        log::info!(
+            target: "engine",
+            "{name}: {} MB of {} weights ready after {:?}; file {:?}",
+            model.bytes() / 1_000_000, model.dtype, started.elapsed(), manifest.base,
+        );
+        let shape = model.shape.clone();
+        let prefixes = (engine.prefix_mib as usize) << 20;
+        let scheduler = Scheduler::start(name, model, pool.clone(), prefixes)
+            .map_err(|e| EngineError::Failed(format!("no thread for the model: {e}")))?;
+        Ok(Served {
+            manifest,
+            tokenizer: Arc::new(tokenizer),
+            shape,
+            slots: Slots::new(engine.slots, engine.queue),
+            scheduler,
+        })
+    }
+
+    fn info(&self) -> ModelInfo {
+        let (manifest, state) = match self.served.get() {
+            Some(Ok(served)) => (served.manifest.clone(), ModelState::Ready),
+            Some(Err(error)) => (unloaded(), ModelState::Failed(error.to_string())),
+            None => (unloaded(), ModelState::Loading(self.reading.progress())),
+        };
+        ModelInfo {
+            name: self.config.name.clone(),
+            manifest,
+            state,
+            adapter: None,
+        }
+    }
+}
+
+impl AdapterEntry {
+    fn info(&self, residents: &Residents) -> AdapterInfo {
+        AdapterInfo {
+            name: self.config.name.clone(),
+            base: self.config.base.clone(),
+            bytes: match &self.checked {
+                Some(Ok(checked)) => checked.bytes,
+                _ => 0,
             },
-            Err(error) => {
-                log::error!(target: "engine", "{name} is not served: {error}");
-                Self {
-                    name,
-                    manifest: unloaded(),
-                    served: Err(error),
-                }
-            }
+            residency: match &self.checked {
+                None => Residency::Loading,
+                Some(Ok(_)) if residents.holds(&self.config.path) => Residency::Resident,
+                Some(_) => Residency::Evicted,
+            },
+        }
+    }
+
+    /// `base` says how much of its base has been read.
+    fn model(&self, residents: &Residents, base: Progress) -> ModelInfo {
+        let (manifest, state) = match &self.checked {
+            Some(Ok(checked)) => (checked.manifest.clone(), ModelState::Ready),
+            Some(Err(error)) => (unloaded(), ModelState::Failed(error.to_string())),
+            None => (unloaded(), ModelState::Loading(base)),
+        };
+        ModelInfo {
+            name: self.config.id(),
+            manifest,
+            state,
+            adapter: Some(self.info(residents)),
         }
     }
 }
@@ -335,13 +428,18 @@ fn ensure_hash(file: &Path, wanted: H256, found: H256) -> Result<(), EngineError
     }
 }
 
-fn load_file(config: &ModelConfig, cpu: Cpu) -> Result<Loaded, EngineError> {
+fn load_file(
+    config: &ModelConfig,
+    cpu: Cpu,
+    reading: &Arc<Reading>,
+) -> Result<Loaded, EngineError> {
     let wanted = config
         .blake2
         .as_ref()
         .map(|text| parse_hash(text, &config.path))
         .transpose()?;
     let mut gguf = Gguf::open(Path::new(&config.path))?;
+    gguf.watched_by(reading);
     let tokenizer = Tokenizer::new(&gguf)?;
     let mut shape = Shape::read(&gguf, tokenizer.size())?;
     let most = config.context.map_or(DEFAULT_CONTEXT, |c| c as usize);
@@ -369,21 +467,12 @@ fn load_file(config: &ModelConfig, cpu: Cpu) -> Result<Loaded, EngineError> {
 
 impl Engine for LocalEngine {
     fn models(&self) -> Vec<ModelInfo> {
-        let state = |failed: Option<&EngineError>| match failed {
-            None => ModelState::Ready,
-            Some(error) => ModelState::Failed(error.to_string()),
-        };
-        let bases = self.models.iter().map(|m| ModelInfo {
-            name: m.name.clone(),
-            manifest: m.manifest.clone(),
-            state: state(m.served.as_ref().err()),
-        });
+        let residents = self.residents.lock();
         let adapters = self.adapters.read();
-        let adapters = adapters.iter().map(|a| ModelInfo {
-            name: a.config.name.clone(),
-            manifest: a.manifest.clone(),
-            state: state(a.failed.as_ref()),
-        });
+        let adapters = adapters
+            .iter()
+            .map(|a| a.model(&residents, self.progress(&a.config.base)));
+        let bases = self.models.iter().map(Entry::info);
         bases.chain(adapters).collect()
     }
 
@@ -520,10 +609,13 @@ impl Engine for LocalEngine {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EngineError> {
-        match &self.embedder {
-            None => Err(EngineError::Unsupported(
+        if self.config.embedding.is_none() {
+            return Err(EngineError::Unsupported(
                 "embed: no embedding model is configured",
-            )),
+            ));
+        }
+        match self.embedder.get() {
+            None => Err(EngineError::Loading("embeddings".into(), 0)),
             Some(Err(error)) => Err(error.clone()),
             Some(Ok(embedder)) => embedder.embed(texts),
         }
@@ -533,7 +625,7 @@ impl Engine for LocalEngine {
         let loads = self
             .models
             .iter()
-            .filter_map(|m| m.served.as_ref().ok())
+            .filter_map(|m| m.served.get()?.as_ref().ok())
             .map(|s| s.slots.load());
         loads.fold(Load::default(), |sum, load| Load {
             active: sum.active + load.active,

@@ -22,8 +22,8 @@ mod wire;
 pub use config::{RemoteConfig, RemoteKind, RemoteLimits, RemoteModel};
 
 use crate::{
-    Engine, EngineError, Finish, Generated, Job, Load, ModelInfo, ModelState, Piece, ScoreQuery,
-    ScoredPosition, slots::Slots,
+    Engine, EngineError, Finish, Generated, Job, Load, ModelInfo, ModelState, Piece, Progress,
+    ScoreQuery, ScoredPosition, slots::Slots,
 };
 use breaker::Breaker;
 use parking_lot::Mutex;
@@ -77,9 +77,9 @@ struct Answer {
 }
 
 impl RemoteEngine {
-    /// Checks the configuration and asks the server once for its models.
+    /// Checks the configuration and returns; the server is asked for its models on a thread of its own, again and again.
     ///
-    /// A server that cannot be reached is no error: its models are marked as failed and it is asked again and again.
+    /// A server that cannot be reached is no error: its models are marked as failed until it answers.
     pub fn connect(config: &RemoteConfig) -> Result<Self, EngineError> {
         let models: Vec<Model> = config
             .manifests()?
@@ -93,11 +93,10 @@ impl RemoteEngine {
         let limits = &config.limits;
         let server = Arc::new(Server {
             transport: Transport::new(&config.url, config.api_key()?, limits)?,
-            states: Mutex::new(vec![ModelState::Loading; models.len()]),
+            states: Mutex::new(vec![ModelState::Loading(Progress::default()); models.len()]),
             models,
             config: config.clone(),
         });
-        server.ask_for_models();
         let (poller, ended) = channel();
         std::thread::Builder::new()
             .name("remote-models".into())
@@ -185,8 +184,11 @@ impl RemoteEngine {
 
 impl Server {
     fn poll(&self, ended: &Receiver<()>) {
-        while ended.recv_timeout(self.config.limits.poll()) == Err(RecvTimeoutError::Timeout) {
+        loop {
             self.ask_for_models();
+            if ended.recv_timeout(self.config.limits.poll()) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
         }
     }
 
@@ -222,6 +224,9 @@ impl Server {
             match new {
                 ModelState::Failed(why) if old != new => {
                     log::warn!(target: "engine", "{}: {why}", model.name)
+                }
+                ModelState::Ready if old != new => {
+                    log::info!(target: "engine", "{}: {} serves it", model.name, self.config.url)
                 }
                 _ => {}
             }
@@ -475,6 +480,7 @@ impl Engine for RemoteEngine {
                 name: model.name.clone(),
                 manifest: model.manifest.clone(),
                 state: state.clone(),
+                adapter: None,
             })
             .collect()
     }

@@ -116,7 +116,7 @@ impl Server {
     }
 
     fn engine(&self) -> RemoteEngine {
-        RemoteEngine::connect(&self.config(RemoteKind::Vllm)).unwrap()
+        connect(&self.config(RemoteKind::Vllm))
     }
 
     fn asked(&self) -> usize {
@@ -194,6 +194,16 @@ impl Asked {
     }
 }
 
+/// An engine that has asked the server for its models.
+fn connect(config: &RemoteConfig) -> RemoteEngine {
+    let engine = RemoteEngine::connect(config).unwrap();
+    let loading = |model: &ModelInfo| matches!(model.state, ModelState::Loading(_));
+    while engine.models().iter().any(loading) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    engine
+}
+
 fn job() -> Job {
     Job {
         model: None,
@@ -235,7 +245,7 @@ fn answer_of_vllm_carries_the_ids_that_it_sampled() {
         api_key_file: Some(key.path().into()),
         ..server.config(RemoteKind::Vllm)
     };
-    let engine = RemoteEngine::connect(&config).unwrap();
+    let engine = connect(&config);
     let [model] = engine.models().try_into().unwrap();
     assert_eq!(
         (model.name.as_str(), &model.state),
@@ -297,7 +307,7 @@ fn answer_of_sglang_gets_its_ids_at_the_end() {
         asked.event("[DONE]");
         asked.end();
     });
-    let engine = RemoteEngine::connect(&server.config(RemoteKind::Sglang)).unwrap();
+    let engine = connect(&server.config(RemoteKind::Sglang));
     let answer = ask(&engine).unwrap();
     assert_eq!(
         (answer.text.as_str(), answer.finish),
@@ -329,7 +339,7 @@ fn answer_of_llama_cpp_comes_in_one_piece_from_its_own_doors() {
         };
         asked.reply("200 OK", reply)
     });
-    let engine = RemoteEngine::connect(&server.config(RemoteKind::LlamaCpp)).unwrap();
+    let engine = connect(&server.config(RemoteKind::LlamaCpp));
     let answer = ask(&engine).unwrap();
     assert_eq!((answer.text.as_str(), answer.finish), ("au", Finish::Stop));
     assert_eq!(
@@ -431,7 +441,7 @@ fn garbage_and_too_much_of_anything_is_no_answer() {
     });
     let mut config = server.config(RemoteKind::Vllm);
     config.limits.breaker_failures = 100;
-    let engine = RemoteEngine::connect(&config).unwrap();
+    let engine = connect(&config);
     for expected in [
         "expected text/event-stream",
         "unreadable reply",
@@ -621,7 +631,7 @@ fn model_is_ready_only_while_the_server_lists_it() {
     let server = Server::start(Asked::answer);
     let mut config = server.config(RemoteKind::Vllm);
     config.models[0].remote_name = "other".into();
-    let engine = RemoteEngine::connect(&config).unwrap();
+    let engine = connect(&config);
     let state = engine.models().remove(0).state;
     assert!(
         matches!(&state, ModelState::Failed(why) if why.contains("org/served")),
@@ -629,7 +639,7 @@ fn model_is_ready_only_while_the_server_lists_it() {
     );
 
     config.url = "http://127.0.0.1:1/v1".into();
-    let engine = RemoteEngine::connect(&config).unwrap();
+    let engine = connect(&config);
     let state = engine.models().remove(0).state;
     assert!(
         matches!(&state, ModelState::Failed(why) if why.contains("cannot connect")),
@@ -642,7 +652,7 @@ fn prompt_that_exceeds_the_stated_context_ends_the_call() {
     let server = Server::start(Asked::answer);
     let mut config = server.config(RemoteKind::Vllm);
     config.models[0].context = 10;
-    let engine = RemoteEngine::connect(&config).unwrap();
+    let engine = connect(&config);
     let too_long = EngineError::ContextExceeded {
         prompt: 3,
         max_tokens: 8,
@@ -674,7 +684,7 @@ fn vectors_have_length_one_and_scores_are_not_offered() {
         embedding: Some("e5".into()),
         ..server.config(RemoteKind::Vllm)
     };
-    let engine = RemoteEngine::connect(&config).unwrap();
+    let engine = connect(&config);
     assert_eq!(
         engine.embed(&["a", "b"]),
         Ok(vec![vec![0.6, 0.8], vec![0.0, 1.0]])

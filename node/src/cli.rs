@@ -12,6 +12,8 @@ use std::path::PathBuf;
     touchstone-node --dev
   One validator of a consortium:
     touchstone-node --chain consortium.json --validator --base-path /var/lib/touchstone --name acme-1
+  The same with a model and an adapter of its own, asked for as `law` or as model `small+law`:
+    touchstone-node --chain consortium.json --validator --model small=/srv/small.gguf --adapter law=/srv/law,base=small
   A gateway whose engine is a vLLM server:
     touchstone-node --chain consortium.json --engine remote:http://127.0.0.1:8000/v1 --remote-config vllm.json
   A node that serves no answers:
@@ -43,10 +45,20 @@ pub struct InferenceArgs {
     #[arg(long, value_name = "ENGINE", default_value = "embedded")]
     pub engine: EngineChoice,
 
-    /// A model file of the embedded engine, as NAME=PATH; may be repeated, the first one is the default. Without it the
-    /// model that scripts/setup installed.
-    #[arg(long, value_name = "NAME=PATH", value_parser = name_and_path)]
-    pub model: Vec<(String, PathBuf)>,
+    /// A model file of the embedded engine; may be repeated, the first one is the default. HASH is the Blake2b-256 that the
+    /// file must have. Without any, the model that scripts/setup installed.
+    #[arg(long, value_name = "NAME=PATH[,blake2=HASH]", value_parser = model)]
+    pub model: Vec<Named>,
+
+    /// A LoRA adapter on a model of the embedded engine: a folder with adapter_config.json and adapter_model.safetensors, as
+    /// PEFT writes them. May be repeated. Without `base` it belongs to the default model. HASH is the one that
+    /// `inference_models` and the registry give the adapter. Clients ask for it by name or as model BASE+NAME.
+    #[arg(long, value_name = "NAME=DIR[,base=MODEL][,blake2=HASH]", value_parser = adapter)]
+    pub adapter: Vec<Named>,
+
+    /// Memory for adapters, in MiB. Those that were not used for longest make room and are read again when asked for.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub adapter_memory: u32,
 
     /// File that describes the server of `--engine remote:URL`: its kind, version and models with what they are, in JSON
     /// (docs/operate.md).
@@ -108,12 +120,57 @@ impl std::str::FromStr for EngineChoice {
     }
 }
 
-fn name_and_path(s: &str) -> Result<(String, PathBuf), String> {
-    match s.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
-            Ok((name.into(), path.into()))
+/// Something on disk under a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Name for people and clients.
+    pub name: String,
+    /// File or folder.
+    pub path: PathBuf,
+    /// Name of the model that it belongs to.
+    pub base: Option<String>,
+    /// Hash that it must have, 64 hex digits.
+    pub blake2: Option<String>,
+}
+
+fn model(s: &str) -> Result<Named, String> {
+    let named = named(s)?;
+    match named.base {
+        Some(_) => Err("a model has no base; adapters have: --adapter NAME=DIR,base=MODEL".into()),
+        None => Ok(named),
+    }
+}
+
+fn adapter(s: &str) -> Result<Named, String> {
+    named(s)
+}
+
+/// Reads `NAME=PATH[,base=MODEL][,blake2=HASH]`. Paths may hold commas.
+fn named(s: &str) -> Result<Named, String> {
+    let mut named = Named::default();
+    let mut rest = s;
+    while let Some((before, option)) = rest.rsplit_once(',') {
+        let (place, value) = match option.split_once('=') {
+            Some(("base", value)) => (&mut named.base, value),
+            Some(("blake2", value)) => (&mut named.blake2, value.trim_start_matches("0x")),
+            _ => break,
+        };
+        if place.replace(value.into()).is_some() {
+            return Err(format!("`{option}` is said twice"));
         }
-        _ => Err("expected NAME=PATH, for example smollm2=/srv/models/smollm2.gguf".into()),
+        rest = before;
+    }
+    let is_hash = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    if !named.blake2.iter().all(is_hash) {
+        return Err("blake2= wants 64 hex digits".into());
+    }
+    match rest.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() && !name.contains('+') => {
+            named.name = name.into();
+            named.path = path.into();
+            Ok(named)
+        }
+        _ => Err("expected NAME=PATH with a name without `+`, for example smollm2=/srv/models/smollm2.gguf".into()),
     }
 }
 
@@ -170,9 +227,36 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_a_name_and_a_path() {
-        assert_eq!(name_and_path("a=/b"), Ok(("a".into(), "/b".into())));
-        assert!(name_and_path("/b").is_err() && name_and_path("=x").is_err());
+    fn models_and_adapters_are_names_with_paths() {
+        let hash = "ab".repeat(32);
+        let plain = Named {
+            name: "a".into(),
+            path: "/b,c=d".into(),
+            ..Named::default()
+        };
+        assert_eq!(model("a=/b,c=d"), Ok(plain.clone()));
+        let checked = Named {
+            blake2: Some(hash.clone()),
+            ..plain
+        };
+        assert_eq!(
+            model(&format!("a=/b,c=d,blake2=0x{hash}")),
+            Ok(checked.clone())
+        );
+        let on_base = Named {
+            base: Some("m".into()),
+            ..checked
+        };
+        for s in [
+            format!("a=/b,c=d,base=m,blake2={hash}"),
+            format!("a=/b,c=d,blake2={hash},base=m"),
+        ] {
+            assert_eq!(adapter(&s), Ok(on_base.clone()));
+            assert!(model(&s).is_err());
+        }
+        for wrong in ["/b", "=x", "a+b=/c", "a=/b,blake2=12", "a=/b,base=m,base=n"] {
+            assert!(adapter(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@ use crate::{
     cli::{Cli, Subcommand},
     service,
 };
-use sc_cli::{OffchainWorkerEnabled, SubstrateCli};
+use sc_cli::{CliConfiguration, OffchainWorkerEnabled, SubstrateCli};
+use sc_consensus::DefaultImportQueue;
 use sc_network::config::NetworkBackendType;
-use sc_service::PartialComponents;
+use sc_service::{Configuration, PartialComponents};
+use std::sync::Arc;
 use touchstone_runtime::{Hash, opaque::Block};
 
 impl SubstrateCli for Cli {
@@ -39,6 +41,41 @@ impl SubstrateCli for Cli {
     }
 }
 
+/// What a command on the chain's database works with.
+struct Opened {
+    config: Configuration,
+    client: Arc<service::Client>,
+    backend: Arc<service::Backend>,
+    import_queue: DefaultImportQueue<Block>,
+}
+
+/// Opens the database and runs a command on it.
+fn on_database<F>(
+    cli: &Cli,
+    cmd: &impl CliConfiguration,
+    work: impl FnOnce(Opened) -> F,
+) -> sc_cli::Result<()>
+where
+    F: Future<Output = sc_cli::Result<()>>,
+{
+    cli.create_runner(cmd)?.async_run(|config| {
+        let PartialComponents {
+            client,
+            backend,
+            task_manager,
+            import_queue,
+            ..
+        } = service::new_partial(&config)?;
+        let opened = Opened {
+            config,
+            client,
+            backend,
+            import_queue,
+        };
+        Ok((work(opened), task_manager))
+    })
+}
+
 /// Parses the command line and does what it says.
 pub fn run() -> sc_cli::Result<()> {
     let cli = Cli::from_args();
@@ -53,74 +90,30 @@ pub fn run() -> sc_cli::Result<()> {
             let chain_spec = cli.load_spec(&cmd.chain)?;
             cmd.run(chain_spec)
         }
-        Some(Subcommand::CheckBlock(cmd)) => {
-            let runner = cli.create_runner(cmd)?;
-            runner.async_run(|config| {
-                let PartialComponents {
-                    client,
-                    task_manager,
-                    import_queue,
-                    ..
-                } = service::new_partial(&config)?;
-                Ok((cmd.run(client, import_queue), task_manager))
-            })
-        }
-        Some(Subcommand::ExportBlocks(cmd)) => {
-            let runner = cli.create_runner(cmd)?;
-            runner.async_run(|config| {
-                let PartialComponents {
-                    client,
-                    task_manager,
-                    ..
-                } = service::new_partial(&config)?;
-                Ok((cmd.run(client, config.database), task_manager))
-            })
-        }
-        Some(Subcommand::ExportState(cmd)) => {
-            let runner = cli.create_runner(cmd)?;
-            runner.async_run(|config| {
-                let PartialComponents {
-                    client,
-                    task_manager,
-                    ..
-                } = service::new_partial(&config)?;
-                Ok((cmd.run(client, config.chain_spec), task_manager))
-            })
-        }
-        Some(Subcommand::ImportBlocks(cmd)) => {
-            let runner = cli.create_runner(cmd)?;
-            runner.async_run(|config| {
-                let PartialComponents {
-                    client,
-                    task_manager,
-                    import_queue,
-                    ..
-                } = service::new_partial(&config)?;
-                Ok((cmd.run(client, import_queue), task_manager))
-            })
-        }
+        Some(Subcommand::CheckBlock(cmd)) => on_database(&cli, cmd, |opened| {
+            cmd.run(opened.client, opened.import_queue)
+        }),
+        Some(Subcommand::ExportBlocks(cmd)) => on_database(&cli, cmd, |opened| {
+            cmd.run(opened.client, opened.config.database)
+        }),
+        Some(Subcommand::ExportState(cmd)) => on_database(&cli, cmd, |opened| {
+            cmd.run(opened.client, opened.config.chain_spec)
+        }),
+        Some(Subcommand::ImportBlocks(cmd)) => on_database(&cli, cmd, |opened| {
+            cmd.run(opened.client, opened.import_queue)
+        }),
         Some(Subcommand::PurgeChain(cmd)) => {
             let runner = cli.create_runner(cmd)?;
             runner.sync_run(|config| cmd.run(config.database))
         }
-        Some(Subcommand::Revert(cmd)) => {
-            let runner = cli.create_runner(cmd)?;
-            runner.async_run(|config| {
-                let PartialComponents {
-                    client,
-                    task_manager,
-                    backend,
-                    ..
-                } = service::new_partial(&config)?;
-                let aux_revert =
-                    Box::new(|client: std::sync::Arc<service::Client>, backend, blocks| {
-                        sc_consensus_babe::revert(client.clone(), backend, blocks)?;
-                        sc_consensus_grandpa::revert(client, blocks)?;
-                        Ok(())
-                    });
-                Ok((cmd.run(client, backend, Some(aux_revert)), task_manager))
-            })
-        }
+        Some(Subcommand::Revert(cmd)) => on_database(&cli, cmd, |opened| {
+            let aux_revert = Box::new(|client: Arc<service::Client>, backend, blocks| {
+                sc_consensus_babe::revert(client.clone(), backend, blocks)?;
+                sc_consensus_grandpa::revert(client, blocks)?;
+                Ok(())
+            });
+            cmd.run(opened.client, opened.backend, Some(aux_revert))
+        }),
         Some(Subcommand::ChainInfo(cmd)) => {
             let runner = cli.create_runner(cmd)?;
             runner.sync_run(|config| cmd.run::<Block>(&config))

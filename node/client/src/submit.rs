@@ -48,6 +48,23 @@ pub async fn sign(
     sign_with_nonce(chain, call, signer, nonce).await
 }
 
+/// The block from which a transaction's lifetime counts. A final one, which no fork can take away; but while finality stalls the last
+/// final one is soon too old.
+async fn birth(chain: &Chain) -> Result<(H256, u32)> {
+    let (finalized, best) = (chain.finalized().await?, chain.best().await?);
+    let (final_number, best_number) = (
+        chain.header(finalized).await?.number,
+        chain.header(best).await?.number,
+    );
+    Ok(
+        if u64::from(best_number.saturating_sub(final_number)) < LIFETIME / 4 {
+            (finalized, final_number)
+        } else {
+            (best, best_number)
+        },
+    )
+}
+
 /// Signs a call with a given nonce, in the format that wallets sign (version 4).
 pub async fn sign_with_nonce(
     chain: &Chain,
@@ -55,8 +72,7 @@ pub async fn sign_with_nonce(
     signer: &sr25519::Pair,
     nonce: u32,
 ) -> Result<UncheckedExtrinsic> {
-    let head = chain.finalized().await?;
-    let number = chain.header(head).await?.number;
+    let (head, number) = birth(chain).await?;
     let version = chain.runtime_version(head).await?;
     let era = Era::mortal(LIFETIME, number.into());
     let extension = touchstone_runtime::extension(nonce, era, 0);

@@ -23,7 +23,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 use touchstone_inference::{
-    Engine, EngineError, Finish, Generated, Job, Load, ModelInfo, ModelState, Piece,
+    Engine, EngineError, Finish, Generated, Job, Load, ModelInfo, ModelState, Piece, Residency,
 };
 use touchstone_primitives::{
     H256, Moment, NodeId,
@@ -34,7 +34,8 @@ use touchstone_primitives::{
     request::{self, Request},
 };
 use touchstone_rpc::{
-    AskAnswer, AskRequest, FinishReason, Model, ReceiptView, Timings, Usage, errors,
+    Adapter, AskAnswer, AskRequest, FinishReason, Model, Progress, ReceiptView, Timings, Usage,
+    errors,
 };
 use touchstone_workers::{Journal, JournalError};
 
@@ -42,6 +43,8 @@ use touchstone_workers::{Journal, JournalError};
 const POLICY_VERSION: u32 = 0;
 /// Updates that a client may leave unread before its patience counts.
 const UPDATES: usize = 64;
+/// Longest name of a model or adapter, bytes.
+const MAX_NAME: usize = 256;
 /// Most texts that may end an answer.
 pub const MAX_STOPS: usize = 4;
 /// A new journal is used only while the chain is at most this old: before that, the chain may not show yet what was given out.
@@ -52,8 +55,6 @@ const FRESH: Duration = Duration::from_secs(600);
 pub struct Ask {
     /// What is asked.
     pub request: AskRequest,
-    /// Name of the model; the first one that is ready if absent.
-    pub model: Option<String>,
     /// Texts that end the answer; they are not part of it.
     pub stop: Vec<String>,
 }
@@ -91,6 +92,7 @@ impl From<EngineError> for Refusal {
             EngineError::Busy { .. } => errors::BUSY,
             EngineError::ContextExceeded { .. } => errors::CONTEXT_EXCEEDED,
             EngineError::UnknownModel(_) => errors::UNKNOWN_MODEL,
+            EngineError::Loading(..) => errors::LOADING,
             EngineError::BadModel { .. } | EngineError::NotReady(..) => errors::NO_ENGINE,
             EngineError::Unsupported(_) | EngineError::Failed(_) => errors::ENGINE_FAILED,
         };
@@ -115,12 +117,20 @@ pub enum Update {
 }
 
 /// An answer that is being made. Dropping it cancels the work.
-pub struct Running(mpsc::Receiver<Update>);
+pub struct Running {
+    updates: mpsc::Receiver<Update>,
+    model: String,
+}
 
 impl Running {
+    /// Name of the model that answers.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
     /// The next update; `None` after the last one.
     pub async fn next(&mut self) -> Option<Update> {
-        self.0.recv().await
+        self.updates.recv().await
     }
 
     /// Waits for the whole answer.
@@ -284,23 +294,44 @@ impl Answerer {
                      name,
                      manifest,
                      state,
+                     adapter,
                  }| Model {
                     name,
                     manifest_hash: manifest.hash(),
                     registered: knows(&manifest.base)
                         && manifest.adapter.as_ref().is_none_or(knows),
                     manifest,
+                    progress: match state {
+                        ModelState::Loading(progress) => Some(Progress {
+                            read: progress.read,
+                            size: progress.size,
+                            percent: progress.percent(),
+                        }),
+                        _ => None,
+                    },
                     state: match state {
                         ModelState::Ready => "ready".into(),
-                        ModelState::Loading => "loading".into(),
+                        ModelState::Loading(_) => "loading".into(),
                         ModelState::Failed(reason) => reason,
                     },
+                    adapter: adapter.map(|adapter| Adapter {
+                        name: adapter.name,
+                        base: adapter.base,
+                        bytes: adapter.bytes as u64,
+                        residency: match adapter.residency {
+                            Residency::Loading => "loading",
+                            Residency::Resident => "resident",
+                            Residency::Evicted => "evicted",
+                        }
+                        .into(),
+                    }),
                 },
             )
             .collect())
     }
 
-    /// Whether an engine is there: `ready`, `loading`, `none` or `failed`, and why.
+    /// Whether the model that answers by default is `ready`, `loading` or `failed`, or there is `none`; and which models do not
+    /// answer, and why.
     pub fn engine_state(&self) -> (&'static str, Option<String>) {
         if self.engine.is_none() {
             return (
@@ -309,23 +340,24 @@ impl Answerer {
             );
         }
         let models = self.models();
-        let failures: Vec<String> = models
+        let silent: Vec<String> = models
             .iter()
             .filter_map(|model| match &model.state {
+                ModelState::Ready => None,
+                ModelState::Loading(progress) => Some(format!(
+                    "{}: loading, {} % are read",
+                    model.name,
+                    progress.percent()
+                )),
                 ModelState::Failed(reason) => Some(format!("{}: {reason}", model.name)),
-                _ => None,
             })
             .collect();
-        let detail = (!failures.is_empty()).then(|| failures.join("; "));
-        if models.iter().any(|model| model.state == ModelState::Ready) {
-            ("ready", detail)
-        } else if models
-            .iter()
-            .any(|model| model.state == ModelState::Loading)
-        {
-            ("loading", detail)
-        } else {
-            ("failed", detail.or(Some("the engine has no model".into())))
+        let detail = (!silent.is_empty()).then(|| silent.join("; "));
+        match default_model(&models).map(|model| &model.state) {
+            Some(ModelState::Ready) => ("ready", detail),
+            Some(ModelState::Loading(_)) => ("loading", detail),
+            Some(ModelState::Failed(_)) => ("failed", detail),
+            None => ("failed", Some("the engine has no model".into())),
         }
     }
 
@@ -357,9 +389,10 @@ impl Answerer {
                 .map_err(panicked)??
         };
         let place = self.place()?;
-        let (updates, running) = mpsc::channel(UPDATES);
-        tokio::spawn(self.clone().run(prepared, place, updates));
-        Ok(Running(running))
+        let model = prepared.model.name.clone();
+        let (sender, updates) = mpsc::channel(UPDATES);
+        tokio::spawn(self.clone().run(prepared, place, sender));
+        Ok(Running { updates, model })
     }
 
     /// A slot, or a place in the queue.
@@ -430,11 +463,12 @@ impl Answerer {
     /// Everything that can be checked before the engine is asked.
     fn prepare(&self, ask: Ask) -> Result<Prepared, Refusal> {
         check_size(&ask)?;
+        let named = (ask.request.model.clone(), ask.request.adapter.clone());
         let request = ask
             .request
             .canonical(H256(rand::random()))
             .map_err(|message| Refusal::new(errors::INVALID_REQUEST, message))?;
-        let model = self.model(ask.model.as_deref())?;
+        let model = self.model(named.0.as_deref(), named.1.as_deref())?;
         if self.chain.network().is_syncing {
             return Err(Refusal::new(
                 errors::STATE_UNAVAILABLE,
@@ -468,40 +502,27 @@ impl Answerer {
         })
     }
 
-    fn model(&self, name: Option<&str>) -> Result<ModelInfo, Refusal> {
+    /// The model that is asked for, if it is ready.
+    fn model(&self, name: Option<&str>, adapter: Option<&str>) -> Result<ModelInfo, Refusal> {
         let models = self.models();
-        let named = models.iter().find(|model| match name {
-            Some(name) => model.name == name,
-            None => model.state == ModelState::Ready,
-        });
-        match (named, name) {
-            (Some(model), _) => match &model.state {
-                ModelState::Ready => Ok(model.clone()),
-                ModelState::Loading => Err(Refusal::new(
-                    errors::NO_ENGINE,
-                    format!(
-                        "model \"{}\" is being loaded; try again in a moment",
-                        model.name
-                    ),
-                )),
-                ModelState::Failed(reason) => Err(Refusal::new(
-                    errors::NO_ENGINE,
-                    format!("model \"{}\" could not be loaded: {reason}", model.name),
-                )),
-            },
-            (None, Some(name)) if !models.is_empty() => {
-                Err(EngineError::UnknownModel(name.into()).into())
+        if models.is_empty() {
+            let (state, detail) = self.engine_state();
+            let detail = detail
+                .map(|detail| format!(": {detail}"))
+                .unwrap_or_default();
+            let message = format!("the engine is {state}{detail}");
+            return Err(Refusal::new(errors::NO_ENGINE, message));
+        }
+        let model = find_model(&models, name, adapter)?;
+        match &model.state {
+            ModelState::Ready => Ok(model.clone()),
+            ModelState::Loading(progress) => {
+                Err(EngineError::Loading(model.name.clone(), progress.percent()).into())
             }
-            _ => {
-                let (state, detail) = self.engine_state();
-                let detail = detail
-                    .map(|detail| format!(": {detail}"))
-                    .unwrap_or_default();
-                Err(Refusal::new(
-                    errors::NO_ENGINE,
-                    format!("the engine is {state}{detail}"),
-                ))
-            }
+            ModelState::Failed(reason) => Err(Refusal::new(
+                errors::NO_ENGINE,
+                format!("model \"{}\" could not be loaded: {reason}", model.name),
+            )),
         }
     }
 
@@ -726,6 +747,76 @@ impl Answerer {
     }
 }
 
+/// What answers when nothing is named: the first base that has not failed, or else the first one.
+fn default_model(models: &[ModelInfo]) -> Option<&ModelInfo> {
+    let mut bases = models.iter().filter(|model| model.adapter.is_none());
+    bases
+        .clone()
+        .find(|model| !matches!(model.state, ModelState::Failed(_)))
+        .or_else(|| bases.next())
+}
+
+/// The model of this name (`BASE` or `BASE+ADAPTER`), with this adapter.
+fn find_model<'a>(
+    models: &'a [ModelInfo],
+    name: Option<&str>,
+    adapter: Option<&str>,
+) -> Result<&'a ModelInfo, Refusal> {
+    let named = |name: &str| models.iter().find(|model| model.name == name);
+    let (base, adapter) = match (name, adapter) {
+        (None, None) => {
+            let missing = || Refusal::new(errors::NO_ENGINE, "the engine has no model");
+            return default_model(models).ok_or_else(missing);
+        }
+        (Some(name), None) => {
+            if let Some(model) = named(name) {
+                return Ok(model);
+            }
+            match name.rsplit_once('+') {
+                Some((base, adapter)) if named(base).is_some() => (Some(base), adapter),
+                _ => return Err(unknown_model(models, name)),
+            }
+        }
+        (Some(base), Some(_)) if named(base).is_none() => {
+            return Err(unknown_model(models, base));
+        }
+        (base, Some(adapter)) => (base, adapter),
+    };
+    let on_base = || {
+        let adapters = models
+            .iter()
+            .filter_map(|model| Some((model, model.adapter.as_ref()?)));
+        adapters.filter(|(_, adapter)| base.is_none_or(|base| adapter.base == base))
+    };
+    let found = on_base().find(|(_, known)| known.name == adapter);
+    found.map(|(model, _)| model).ok_or_else(|| {
+        let base = base
+            .map(|base| format!(" on \"{base}\""))
+            .unwrap_or_default();
+        let known = list(on_base().map(|(model, _)| model));
+        Refusal::new(
+            errors::UNKNOWN_ADAPTER,
+            format!("no adapter \"{adapter}\"{base} here; there is: {known}"),
+        )
+    })
+}
+
+fn unknown_model(models: &[ModelInfo], name: &str) -> Refusal {
+    Refusal::new(
+        errors::UNKNOWN_MODEL,
+        format!("no model \"{name}\" here; there is: {}", list(models)),
+    )
+}
+
+/// Names, for people.
+fn list<'a>(models: impl IntoIterator<Item = &'a ModelInfo>) -> String {
+    let names: Vec<&str> = models.into_iter().map(|model| &*model.name).collect();
+    match names.is_empty() {
+        true => "none".into(),
+        false => names.join(", "),
+    }
+}
+
 enum Place {
     Slot(OwnedSemaphorePermit),
     Queue(Queued),
@@ -753,6 +844,15 @@ fn check_size(ask: &Ask) -> Result<(), Refusal> {
         .chain([prompt]);
     if texts.fold(0usize, usize::saturating_add) > request::MAX_PROMPT_BYTES {
         return too_large(errors::explain(request::InvalidRequest::PromptTooLong));
+    }
+    let named = [&ask.request.model, &ask.request.adapter];
+    if named
+        .into_iter()
+        .flatten()
+        .any(|name| name.len() > MAX_NAME)
+    {
+        let message = format!("`model` and `adapter` are names of at most {MAX_NAME} bytes");
+        return Err(Refusal::new(errors::INVALID_REQUEST, message));
     }
     if ask.stop.len() > MAX_STOPS
         || ask

@@ -135,10 +135,13 @@ impl From<Refusal> for Failure {
             errors::RATE_LIMITED => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
             errors::BUSY => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             errors::NO_ENGINE => (StatusCode::SERVICE_UNAVAILABLE, "no_engine"),
+            errors::LOADING => (StatusCode::SERVICE_UNAVAILABLE, "model_loading"),
             errors::NOT_A_WORKER => (StatusCode::SERVICE_UNAVAILABLE, "not_a_worker"),
             errors::STATE_UNAVAILABLE => (StatusCode::SERVICE_UNAVAILABLE, "state_unavailable"),
             errors::UNKNOWN_TOPIC => (StatusCode::NOT_FOUND, "topic_not_found"),
-            errors::UNKNOWN_MODEL => (StatusCode::NOT_FOUND, "model_not_found"),
+            errors::UNKNOWN_MODEL | errors::UNKNOWN_ADAPTER => {
+                (StatusCode::NOT_FOUND, "model_not_found")
+            }
             errors::MODEL_NOT_ADMITTED => (StatusCode::FORBIDDEN, "model_not_admitted"),
             errors::JOURNAL_FAILED => (StatusCode::INTERNAL_SERVER_ERROR, "journal_failed"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "engine_failed"),
@@ -228,20 +231,12 @@ async fn chat(
     let ask = request
         .into_ask()
         .map_err(|message| Failure::new(StatusCode::BAD_REQUEST, "invalid_request", message))?;
-    let model = match &ask.model {
-        Some(model) => model.clone(),
-        None => door
-            .answerer
-            .models()
-            .first()
-            .map(|m| m.name.clone())
-            .unwrap_or_default(),
-    };
     let client = address.map_or(Client::Unknown, |axum::Extension(ConnectInfo(address))| {
         Client::Address(address.ip())
     });
     // Dropping this future, or the stream that it returns, cancels the answer: that is what the server does when the client leaves.
     let running = door.answerer.start(ask, client).await?;
+    let model = running.model().to_owned();
     if !stream {
         let answer = running.finish().await?;
         return Ok(Json(completion(&model, &answer)).into_response());

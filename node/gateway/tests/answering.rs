@@ -209,8 +209,16 @@ async fn each_limit_on_a_request_has_its_code() {
         (many, errors::REQUEST_TOO_LARGE),
         (ask(&"gold ".repeat(4000)), errors::CONTEXT_EXCEEDED),
         (
-            with(|a| a.model = Some("gpt".into())),
+            with(|a| a.request.model = Some("gpt".into())),
             errors::UNKNOWN_MODEL,
+        ),
+        (
+            with(|a| a.request.adapter = Some("law".into())),
+            errors::UNKNOWN_ADAPTER,
+        ),
+        (
+            with(|a| a.request.adapter = Some("x".repeat(257))),
+            errors::INVALID_REQUEST,
         ),
         (
             with(|a| a.request.topic = Some("magic".into())),
@@ -312,6 +320,79 @@ async fn an_engine_that_is_not_there_or_breaks_says_so() {
         errors::ENGINE_FAILED
     );
     assert_eq!(panics.answerer.counters().failed, 1);
+}
+
+#[tokio::test]
+async fn a_model_that_is_being_loaded_says_how_far_it_is_and_answers_afterwards() {
+    let engine = Loads::new();
+    let gateway = gateway_with(Some(engine.clone()), generous());
+    let refused = refusal(&gateway, ask("hello")).await;
+    assert_eq!(refused.code, errors::LOADING);
+    assert!(
+        refused.message.contains("43 %") && refused.message.contains("try again"),
+        "{refused}"
+    );
+    let (state, detail) = gateway.answerer.engine_state();
+    assert_eq!(state, "loading");
+    assert!(detail.is_some_and(|detail| detail.contains("dummy: loading, 43 %")));
+    let listed = gateway.answerer.registered_models().unwrap();
+    let progress = listed[0].progress.unwrap();
+    assert_eq!(
+        (progress.read, progress.size, progress.percent),
+        (43, 100, 43)
+    );
+
+    *engine.state.lock() = ModelState::Ready;
+    assert_eq!(gateway.answerer.engine_state(), ("ready", None));
+    let listed = gateway.answerer.registered_models().unwrap();
+    assert_eq!((&*listed[0].state, listed[0].progress), ("ready", None));
+    assert!(answer(&gateway.answerer, ask("hello")).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_adapter_is_asked_for_by_name_and_the_receipt_says_so() {
+    let engine = DummyEngine::new().adapter("law").adapter("chess");
+    let gateway = gateway_with(Some(Arc::new(engine)), generous());
+    let with = |model: Option<&str>, adapter: Option<&str>| {
+        let mut ask = ask("what is gold");
+        ask.request.model = model.map(String::from);
+        ask.request.adapter = adapter.map(String::from);
+        ask
+    };
+    let tokens = async |model, adapter| {
+        let answer = answer(&gateway.answerer, with(model, adapter))
+            .await
+            .unwrap();
+        assert_eq!(answer.receipt.manifest_hash, answer.manifest.hash());
+        (answer.manifest.adapter, answer.token_ids)
+    };
+    let base = tokens(None, None).await;
+    assert_eq!(base, tokens(Some("dummy"), None).await);
+    let law = tokens(None, Some("law")).await;
+    assert_eq!(law, tokens(Some("dummy+law"), None).await);
+    assert_eq!(law, tokens(Some("dummy"), Some("law")).await);
+    assert!(base.0.is_none() && law.0.is_some() && base.1 != law.1);
+    assert_ne!(law, tokens(None, Some("chess")).await);
+
+    let refuses = async |model, adapter, code, part: &str| {
+        let refusal = refusal(&gateway, with(model, adapter)).await;
+        assert_eq!(refusal.code, code, "{refusal}");
+        assert!(refusal.message.contains(part), "{refusal}");
+    };
+    let known = "there is: dummy+law, dummy+chess";
+    refuses(None, Some("art"), errors::UNKNOWN_ADAPTER, known).await;
+    refuses(Some("dummy"), Some("art"), errors::UNKNOWN_ADAPTER, known).await;
+    refuses(Some("dummy+art"), None, errors::UNKNOWN_ADAPTER, known).await;
+    refuses(
+        Some("dummy+law"),
+        Some("law"),
+        errors::UNKNOWN_ADAPTER,
+        "there is: none",
+    )
+    .await;
+    let all = "there is: dummy, dummy+law, dummy+chess";
+    refuses(Some("gpt"), Some("law"), errors::UNKNOWN_MODEL, all).await;
+    refuses(Some("gpt+law"), None, errors::UNKNOWN_MODEL, all).await;
 }
 
 #[tokio::test]

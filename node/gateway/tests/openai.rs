@@ -3,14 +3,18 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 use support::*;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 use touchstone_gateway::{Limits, openai};
-use touchstone_inference::DummyEngine;
+use touchstone_inference::{DummyEngine, ModelState};
 use touchstone_primitives::H256;
 
 async fn open(gateway: &Gateway) -> SocketAddr {
@@ -35,10 +39,14 @@ async fn send(address: SocketAddr, method: &str, path: &str, key: &str, body: &s
     connection
 }
 
-async fn receive(mut connection: TcpStream) -> (u16, String) {
+async fn receive_raw(mut connection: TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = connection.read_to_end(&mut bytes).await;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+async fn receive(connection: TcpStream) -> (u16, String) {
+    let text = receive_raw(connection).await;
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head
         .split(' ')
@@ -174,6 +182,59 @@ async fn clients_find_the_models_and_the_health() {
             .0,
         503
     );
+}
+
+#[tokio::test]
+async fn adapters_are_models_of_their_own() {
+    let engine = DummyEngine::new().adapter("law");
+    let gateway = gateway_with(Some(Arc::new(engine)), generous());
+    let address = open(&gateway).await;
+    let (_, body) = receive(send(address, "GET", "/v1/models", "devnet", "").await).await;
+    let models: Value = serde_json::from_str(&body).unwrap();
+    let law = &models["data"][1];
+    assert_eq!(law["id"], "dummy+law");
+    assert_eq!(law["touchstone"]["adapter"]["base"], "dummy");
+    let (status, answer) = post(address, with("model", json!("dummy+law"))).await;
+    assert_eq!((status, answer["model"].as_str()), (200, Some("dummy+law")));
+    assert_eq!(
+        answer["touchstone"]["receipt"]["manifestHash"],
+        law["touchstone"]["manifestHash"]
+    );
+    let mut unnamed = hello();
+    unnamed.as_object_mut().unwrap().remove("model");
+    assert_eq!(post(address, unnamed).await.1["model"], "dummy");
+    let (status, error) = post(address, with("model", json!("dummy+art"))).await;
+    assert_eq!(
+        (status, error["error"]["code"].as_str()),
+        (404, Some("model_not_found"))
+    );
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.contains("there is: dummy+law"), "{message}");
+}
+
+#[tokio::test]
+async fn a_model_that_is_being_loaded_asks_clients_to_come_back() {
+    let engine = Loads::new();
+    let gateway = gateway_with(Some(engine.clone()), generous());
+    let address = open(&gateway).await;
+    let body = hello().to_string();
+    let path = "/v1/chat/completions";
+    let text = receive_raw(send(address, "POST", path, "devnet", &body).await).await;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+    assert!(head.to_lowercase().contains("retry-after: "), "{head}");
+    let error: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(error["error"]["code"], "model_loading");
+    let health = async || receive(send(address, "GET", "/health", "", "").await).await;
+    let (status, body) = health().await;
+    assert_eq!(
+        (status, body.contains("loading, 43 %")),
+        (503, true),
+        "{body}"
+    );
+    *engine.state.lock() = ModelState::Ready;
+    assert_eq!(health().await.0, 200);
+    assert_eq!(post(address, hello()).await.0, 200);
 }
 
 #[tokio::test]
@@ -332,6 +393,7 @@ async fn a_hasty_client_is_told_to_wait() {
 #[tokio::test]
 async fn a_client_that_hangs_up_cancels_the_work() {
     let engine = Endless::new(Duration::from_millis(1));
+    let begun = engine.begun.clone();
     let gateway = gateway_with(Some(Arc::new(engine)), generous());
     let address = open(&gateway).await;
     for (round, request) in [with("stream", json!(true)), hello()]
@@ -340,7 +402,7 @@ async fn a_client_that_hangs_up_cancels_the_work() {
     {
         let body = request.to_string();
         let connection = send(address, "POST", "/v1/chat/completions", "devnet", &body).await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until("the work begins", || begun.load(Relaxed) == round + 1).await;
         drop(connection);
         let cancelled = || gateway.answerer.counters().cancelled as usize == round + 1;
         until("the work is cancelled", cancelled).await;

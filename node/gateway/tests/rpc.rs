@@ -282,6 +282,46 @@ async fn health_and_models_tell_how_the_node_does() {
     assert_eq!(code(failed), errors::STATE_UNAVAILABLE);
 }
 
+#[tokio::test]
+async fn adapters_are_listed_with_their_base_and_asked_for_by_field() {
+    let engine = Loads::new();
+    let gateway = gateway_with(Some(engine.clone()), generous());
+    let module = module(&gateway);
+    let ask = json!({"prompt": "what is gold", "adapter": "law"});
+    let refused = module
+        .call::<_, AskAnswer>("inference_ask", rpc_params![ask.clone()])
+        .await;
+    assert_eq!(code(refused.unwrap_err()), errors::LOADING);
+    let health: Health = module.call("node_health", rpc_params![]).await.unwrap();
+    assert_eq!(health.engine.state, "loading");
+
+    *engine.state.lock() = touchstone_inference::ModelState::Ready;
+    let models: Vec<Model> = module
+        .call("inference_models", rpc_params![])
+        .await
+        .unwrap();
+    let law = &models[1];
+    assert_eq!((&*law.name, &*law.state), ("dummy+law", "ready"));
+    let adapter = law.adapter.as_ref().unwrap();
+    assert_eq!(
+        (&*adapter.name, &*adapter.base, &*adapter.residency),
+        ("law", "dummy", "resident")
+    );
+    assert!(models[0].adapter.is_none());
+    // Base and adapter must both be registered.
+    gateway.chain.0.lock().models = vec![registered()];
+    let models: Vec<Model> = module
+        .call("inference_models", rpc_params![])
+        .await
+        .unwrap();
+    assert_eq!((models[0].registered, models[1].registered), (true, false));
+    let answer: AskAnswer = module
+        .call("inference_ask", rpc_params![ask])
+        .await
+        .unwrap();
+    assert_eq!(answer.receipt.manifest_hash, law.manifest_hash);
+}
+
 fn random_json(random: &mut StdRng, depth: u32) -> Value {
     match random.gen_range(0..if depth == 0 { 7 } else { 9 }) {
         0 => Value::Null,
@@ -308,6 +348,8 @@ fn random_json(random: &mut StdRng, depth: u32) -> Value {
                 "role",
                 "content",
                 "topic",
+                "model",
+                "adapter",
                 "maxTokens",
                 "temperature",
                 "topK",
@@ -413,7 +455,7 @@ async fn whatever_is_sent_gets_an_answer_or_a_typed_error() {
         let code = response["error"]["code"]
             .as_i64()
             .unwrap_or_else(|| panic!("{call}: {response}"));
-        let typed = code == -32602 || (7001..=7014).contains(&code);
+        let typed = code == -32602 || (7001..=7016).contains(&code);
         assert!(typed, "{call}: {response}");
         assert!(
             response["error"]["message"]

@@ -29,8 +29,12 @@ pub const UNKNOWN_TOPIC: i32 = 7011;
 pub const REQUEST_TOO_LARGE: i32 = 7012;
 /// The topic does not admit the model of this node, or the model is not registered and the topic asks for that.
 pub const MODEL_NOT_ADMITTED: i32 = 7013;
-/// There is no model of this name here.
+/// There is no model of this name here; the message names those there are.
 pub const UNKNOWN_MODEL: i32 = 7014;
+/// The model is being loaded; the message says how far it is. Ask again in a moment.
+pub const LOADING: i32 = 7015;
+/// There is no adapter of this name on the model; the message names those there are.
+pub const UNKNOWN_ADAPTER: i32 = 7016;
 
 /// An error object of this API.
 pub fn error(code: i32, message: impl Into<String>) -> ErrorObjectOwned {

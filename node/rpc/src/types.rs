@@ -29,6 +29,12 @@ pub struct AskRequest {
     /// Name of a registered topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
+    /// Name of the model, as `inference_models` has it; default: the first one. The receipt says which one it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Name of an adapter of that model or, if none is named, of any. `model: "BASE+ADAPTER"` says the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// Most tokens of the answer, 1..=4096; default 256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
@@ -381,25 +387,57 @@ pub struct Verification {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
-    /// Name, as the OpenAI door takes it.
+    /// What to ask for: `BASE`, or `BASE+ADAPTER`.
     pub name: String,
     /// Hash of the manifest.
     pub manifest_hash: H256,
     /// The manifest.
     pub manifest: Manifest,
-    /// Whether it answers: `ready` or what is wrong.
+    /// Whether it answers: `ready`, `loading` or what is wrong.
     pub state: String,
     /// Whether base and adapter are in the registry.
     pub registered: bool,
+    /// How far it is, while it is `loading`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    /// What it adds to which base, if it is an adapter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<Adapter>,
+}
+
+/// How much of a model's file has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Bytes that have been read.
+    pub read: u64,
+    /// Bytes that there are; 0 while that is not known.
+    pub size: u64,
+    /// 0 to 100.
+    pub percent: u64,
+}
+
+/// An adapter and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Adapter {
+    /// Its name.
+    pub name: String,
+    /// Name of the model that it changes.
+    pub base: String,
+    /// Bytes that it takes in memory; 0 while that is not known.
+    pub bytes: u64,
+    /// `loading`, `resident` or `evicted`: read again when it is asked for.
+    pub residency: String,
 }
 
 /// State of the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EngineHealth {
-    /// `ready`, `loading`, `none` or `failed`.
+    /// Of the model that answers by default: `ready`, `loading`, `none` or `failed`.
     pub state: String,
-    /// Why it failed, and what to do.
+    /// Which models do not answer, and why.
     pub detail: Option<String>,
     /// Requests that are being answered.
     pub active: u32,

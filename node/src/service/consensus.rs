@@ -4,7 +4,6 @@ use super::{Backend, Client, JUSTIFICATION_PERIOD, Pool, SelectChain};
 use sc_consensus::DefaultImportQueue;
 use sc_consensus_babe::{BabeBlockImport, BabeLink, BabeWorkerHandle, SlotProportion};
 use sc_consensus_grandpa::{GrandpaBlockImport, LinkHalf};
-use sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging;
 use sc_network_sync::SyncingService;
 use sc_service::{Configuration, TaskManager, error::Error as ServiceError};
 use sc_telemetry::TelemetryHandle;
@@ -122,8 +121,6 @@ pub struct Author<'a> {
     pub sync: Arc<SyncingService<Block>>,
     /// Author even without peers.
     pub force_authoring: bool,
-    /// Slow down when finality lags.
-    pub backoff: Option<BackoffAuthoringOnFinalizedHeadLagging<u32>>,
     /// Metrics.
     pub registry: Option<&'a Registry>,
     /// Telemetry.
@@ -152,7 +149,9 @@ pub fn author(params: Author<'_>) -> Result<(), ServiceError> {
         justification_sync_link: params.sync,
         create_inherent_data_providers: slots,
         force_authoring: params.force_authoring,
-        backoff_authoring_blocks: params.backoff,
+        // Fewer blocks would not help finality, and the way out of a stall is counted in blocks (docs/operate.md).
+        backoff_authoring_blocks:
+            None::<sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging<u32>>,
         babe_link: params.babe_link,
         block_proposal_slot_portion: SlotProportion::new(0.5),
         max_block_proposal_slot_portion: None,

@@ -194,7 +194,6 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
     let force_authoring = config.force_authoring;
     let enable_grandpa = !config.disable_grandpa;
     let database_path = config.database.path().map(Path::to_path_buf);
-    let backoff = Some(sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging::default());
     let shared_voter_state = sc_consensus_grandpa::SharedVoterState::empty();
 
     let rpc_builder = {
@@ -250,7 +249,6 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
             babe_link: parts.babe_link,
             sync: sync_service.clone(),
             force_authoring,
-            backoff,
             registry: registry.as_ref(),
             telemetry: telemetry.as_ref().map(Telemetry::handle),
             task_manager: &task_manager,

@@ -131,12 +131,13 @@ impl ChatRequest {
                 ),
                 prompt: None,
                 topic: extension.topic,
+                model: self.model,
+                adapter: None,
                 max_tokens: self.max_completion_tokens.or(self.max_tokens),
                 temperature: self.temperature,
                 top_k: extension.top_k,
                 client_nonce: extension.client_nonce.or(self.seed.map(seeded)),
             },
-            model: self.model,
             stop: match self.stop {
                 None => Vec::new(),
                 Some(OneOrMany::One(stop)) => vec![stop],
@@ -210,6 +211,8 @@ pub(super) fn model_list(models: &[Model]) -> Value {
                     "manifest": model.manifest,
                     "state": model.state,
                     "registered": model.registered,
+                    "progress": model.progress,
+                    "adapter": model.adapter,
                 },
             })
         })

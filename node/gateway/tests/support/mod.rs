@@ -6,13 +6,16 @@ use parking_lot::Mutex;
 use sp_keystore::{Keystore, KeystorePtr, testing::MemoryKeystore};
 use std::{
     ops::ControlFlow,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use touchstone_gateway::{Answerer, Ask, BlockRef, ChainState, Limits, Network, StateError};
 use touchstone_inference::{
     DummyEngine, Engine, EngineError, Finish, Generated, Job, Load, ModelInfo, ModelState, Piece,
-    ScoreQuery, ScoredPosition,
+    Progress, ScoreQuery, ScoredPosition,
 };
 use touchstone_primitives::{
     AccountId32, H256, Moment, NodeId,
@@ -161,6 +164,8 @@ impl ChainState for FakeChain {
 /// Writes until it is told to stop.
 pub struct Endless {
     pub delay: Duration,
+    /// Answers that have begun.
+    pub begun: Arc<AtomicUsize>,
     inner: DummyEngine,
 }
 
@@ -168,6 +173,7 @@ impl Endless {
     pub fn new(delay: Duration) -> Self {
         Self {
             delay,
+            begun: Arc::default(),
             inner: DummyEngine::new(),
         }
     }
@@ -182,6 +188,7 @@ impl Engine for Endless {
         _: &Job,
         sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
     ) -> Result<Generated, EngineError> {
+        self.begun.fetch_add(1, Relaxed);
         loop {
             std::thread::sleep(self.delay);
             let piece = Piece {
@@ -212,6 +219,51 @@ impl Engine for Endless {
     }
     fn load(&self) -> Load {
         Load::default()
+    }
+}
+
+/// The dummy engine with one adapter, both in the state that the test wants.
+pub struct Loads {
+    pub state: Mutex<ModelState>,
+    inner: DummyEngine,
+}
+
+impl Loads {
+    /// It has read 43 of 100 bytes.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(ModelState::Loading(Progress {
+                read: 43,
+                size: 100,
+            })),
+            inner: DummyEngine::new().adapter("law"),
+        })
+    }
+}
+
+impl Engine for Loads {
+    fn models(&self) -> Vec<ModelInfo> {
+        let mut models = self.inner.models();
+        for model in &mut models {
+            model.state = self.state.lock().clone();
+        }
+        models
+    }
+    fn generate(
+        &self,
+        job: &Job,
+        sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
+    ) -> Result<Generated, EngineError> {
+        self.inner.generate(job, sink)
+    }
+    fn score(&self, query: &ScoreQuery) -> Result<Vec<ScoredPosition>, EngineError> {
+        self.inner.score(query)
+    }
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EngineError> {
+        self.inner.embed(texts)
+    }
+    fn load(&self) -> Load {
+        self.inner.load()
     }
 }
 

@@ -1,10 +1,10 @@
 //! The engine that the command line asks for.
 
 use crate::cli::{EngineChoice, InferenceArgs};
-use std::{env, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, env, path::PathBuf, sync::Arc};
 use touchstone_inference::{
-    DummyEngine, EmbeddingConfig, Engine, EngineConfig, LocalEngine, ModelConfig, RemoteConfig,
-    RemoteEngine,
+    AdapterConfig, DummyEngine, EmbeddingConfig, Engine, EngineConfig, LocalEngine, ModelConfig,
+    RemoteConfig, RemoteEngine,
 };
 
 /// Name of the model that scripts/setup installs.
@@ -18,8 +18,14 @@ fn data_folder() -> Option<PathBuf> {
     Some(base.join("touchstone"))
 }
 
-/// The engine, or none.
+/// The engine, or none. Its models are loaded after this returns.
 pub fn start(args: &InferenceArgs) -> Result<Option<Arc<dyn Engine>>, String> {
+    if args.engine != EngineChoice::Embedded && !(args.model.is_empty() && args.adapter.is_empty())
+    {
+        return Err(
+            "--model and --adapter are for --engine embedded; other engines have their own".into(),
+        );
+    }
     Ok(match &args.engine {
         EngineChoice::None => None,
         EngineChoice::Dummy => Some(Arc::new(DummyEngine::new())),
@@ -35,7 +41,7 @@ pub fn start(args: &InferenceArgs) -> Result<Option<Arc<dyn Engine>>, String> {
                 RemoteEngine::connect(&config).map_err(|e| e.to_string())?,
             ))
         }
-        EngineChoice::Embedded => Some(Arc::new(LocalEngine::load(&config(args)?))),
+        EngineChoice::Embedded => Some(LocalEngine::start(&config(args)?)),
     })
 }
 
@@ -46,10 +52,10 @@ fn config(args: &InferenceArgs) -> Result<EngineConfig, String> {
     let mut models: Vec<_> = args
         .model
         .iter()
-        .map(|(name, path)| ModelConfig {
-            name: name.clone(),
-            path: path.clone(),
-            blake2: None,
+        .map(|model| ModelConfig {
+            name: model.name.clone(),
+            path: model.path.clone(),
+            blake2: model.blake2.clone(),
             context: None,
         })
         .collect();
@@ -61,6 +67,28 @@ fn config(args: &InferenceArgs) -> Result<EngineConfig, String> {
             context: None,
         });
     }
+    let default = models.first().map(|model| model.name.clone());
+    let adapters = args.adapter.iter().map(|adapter| AdapterConfig {
+        name: adapter.name.clone(),
+        base: adapter
+            .base
+            .clone()
+            .or_else(|| default.clone())
+            .unwrap_or_default(),
+        path: adapter.path.clone(),
+        blake2: adapter.blake2.clone(),
+    });
+    let adapters: Vec<_> = adapters.collect();
+    let ids = models.iter().map(|model| model.name.clone());
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = ids
+        .chain(adapters.iter().map(AdapterConfig::id))
+        .find(|id| !seen.insert(id.clone()))
+    {
+        return Err(format!(
+            "\"{twice}\" is given twice; give each its own name"
+        ));
+    }
     let embedding = EmbeddingConfig {
         model: data.join("models/minilm-l6-v2.int8.onnx"),
         tokenizer: data.join("models/minilm-tokenizer.json"),
@@ -71,6 +99,8 @@ fn config(args: &InferenceArgs) -> Result<EngineConfig, String> {
         .all(|path| path.exists());
     Ok(EngineConfig {
         models,
+        adapters,
+        adapter_mib: args.adapter_memory,
         threads: args.engine_threads,
         slots: args.engine_slots as u32,
         queue: args.engine_queue as u32,

@@ -4,8 +4,11 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use substrate_prometheus_endpoint::{Counter, Gauge, PrometheusError, Registry, U64, register};
+use substrate_prometheus_endpoint::{
+    Counter, Gauge, GaugeVec, Opts, PrometheusError, Registry, U64, register,
+};
 use touchstone_gateway::Answerer;
+use touchstone_inference::{ModelInfo, ModelState, Residency};
 use touchstone_workers::AnchorCounters;
 
 /// Metrics of engine and workers. Counters only grow; rates are the dashboard's business.
@@ -17,6 +20,9 @@ pub struct Metrics {
     tokens: Counter<U64>,
     active: Gauge<U64>,
     queued: Gauge<U64>,
+    models: GaugeVec<U64>,
+    loaded: GaugeVec<U64>,
+    adapters: GaugeVec<U64>,
     unanchored: Gauge<U64>,
     anchor_tasks: Counter<U64>,
     anchor_errors: Counter<U64>,
@@ -28,6 +34,9 @@ impl Metrics {
     pub fn register(registry: &Registry) -> Result<Self, PrometheusError> {
         let counter = |name: &str, help: &str| register(Counter::new(name, help)?, registry);
         let gauge = |name: &str, help: &str| register(Gauge::new(name, help)?, registry);
+        let labelled = |name: &str, help: &str, label: &str| {
+            register(GaugeVec::new(Opts::new(name, help), &[label])?, registry)
+        };
         Ok(Self {
             answers: counter("touchstone_answers_total", "Answers given with a receipt")?,
             refused: counter(
@@ -44,6 +53,21 @@ impl Metrics {
             queued: gauge(
                 "touchstone_engine_queued",
                 "Requests waiting for the engine",
+            )?,
+            models: labelled(
+                "touchstone_models",
+                "Models and adapters that are ready, loading or failed",
+                "state",
+            )?,
+            loaded: labelled(
+                "touchstone_model_loaded_percent",
+                "How much of a model's file has been read; 0 if it failed",
+                "model",
+            )?,
+            adapters: labelled(
+                "touchstone_adapters",
+                "Adapters that are loading, resident in memory or evicted",
+                "residency",
             )?,
             unanchored: gauge(
                 "touchstone_receipts_unanchored",
@@ -73,7 +97,11 @@ impl Metrics {
             let load = answerer.load();
             self.active.set(load.active.into());
             self.queued.set(load.queued.into());
-            if let Ok(depth) = answerer.mailbox_depth() {
+            self.show(&answerer.models());
+            // Reads the chain's state and the journal, which takes longer than an async task may.
+            let reader = answerer.clone();
+            let depth = tokio::task::spawn_blocking(move || reader.mailbox_depth());
+            if let Ok(Ok(depth)) = depth.await {
                 self.unanchored.set(depth);
             }
             raise(
@@ -88,4 +116,55 @@ impl Metrics {
             tokio::time::sleep(Duration::from_secs(3)).await;
         }
     }
+
+    fn show(&self, models: &[ModelInfo]) {
+        for (state, count) in states(models) {
+            self.models.with_label_values(&[state]).set(count);
+        }
+        for (residency, count) in residencies(models) {
+            self.adapters.with_label_values(&[residency]).set(count);
+        }
+        for model in models {
+            let percent = match &model.state {
+                ModelState::Ready => 100,
+                ModelState::Loading(progress) => progress.percent(),
+                ModelState::Failed(_) => 0,
+            };
+            self.loaded
+                .with_label_values(&[model.name.as_str()])
+                .set(percent);
+        }
+    }
+}
+
+fn states(models: &[ModelInfo]) -> [(&'static str, u64); 3] {
+    let count = |is: fn(&ModelState) -> bool| models.iter().filter(|m| is(&m.state)).count() as u64;
+    [
+        ("ready", count(|state| *state == ModelState::Ready)),
+        (
+            "loading",
+            count(|state| matches!(state, ModelState::Loading(_))),
+        ),
+        (
+            "failed",
+            count(|state| matches!(state, ModelState::Failed(_))),
+        ),
+    ]
+}
+
+fn residencies(models: &[ModelInfo]) -> [(&'static str, u64); 3] {
+    let count = |residency| {
+        let sound = models
+            .iter()
+            .filter(|model| !matches!(model.state, ModelState::Failed(_)));
+        let adapters = sound.filter_map(|model| model.adapter.as_ref());
+        adapters
+            .filter(|adapter| adapter.residency == residency)
+            .count() as u64
+    };
+    [
+        ("loading", count(Residency::Loading)),
+        ("resident", count(Residency::Resident)),
+        ("evicted", count(Residency::Evicted)),
+    ]
 }
