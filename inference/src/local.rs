@@ -20,7 +20,7 @@ use std::{ops::ControlFlow, path::Path, sync::Arc, time::Instant};
 use touchstone_primitives::{H256, manifest::Manifest};
 
 /// Name and version in manifests. The version changes whenever the same inputs could give other bits.
-const ENGINE: &str = "touchstone-cpu/1";
+pub(crate) const ENGINE: &str = "touchstone-cpu/1";
 /// Longest context that is used unless the configuration asks for more.
 const DEFAULT_CONTEXT: usize = 32_768;
 /// Most of the likeliest tokens that `score` returns.
@@ -77,10 +77,10 @@ struct Chosen<'a> {
 }
 
 /// A model as it comes out of its file.
-struct Loaded {
-    model: Model,
-    tokenizer: Tokenizer,
-    manifest: Manifest,
+pub(crate) struct Loaded {
+    pub(crate) model: Model,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) manifest: Manifest,
 }
 
 impl LocalEngine {
@@ -335,7 +335,8 @@ fn ensure_hash(file: &Path, wanted: H256, found: H256) -> Result<(), EngineError
     }
 }
 
-fn load_file(config: &ModelConfig, cpu: Cpu) -> Result<Loaded, EngineError> {
+/// Reads a model's file.
+pub(crate) fn load_file(config: &ModelConfig, cpu: Cpu) -> Result<Loaded, EngineError> {
     let wanted = config
         .blake2
         .as_ref()
