@@ -157,6 +157,16 @@ impl LocalEngine {
         Ok(manifest)
     }
 
+    /// The tokens that a model would have to write to answer with a text, its end mark included: what to score.
+    pub fn tokens_of_answer(
+        &self,
+        model: Option<&str>,
+        text: &str,
+    ) -> Result<Vec<u32>, EngineError> {
+        let chosen = self.choose(&model.map(String::from))?;
+        chosen.served.tokenizer.answer(text)
+    }
+
     fn put_adapter(&self, entry: AdapterEntry) {
         let mut adapters = self.adapters.write();
         match adapters

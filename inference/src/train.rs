@@ -46,7 +46,7 @@ use touchstone_primitives::{H256, tagged_hash};
 /// Most tokens of an example. What attention keeps for the way back grows with its square.
 const LONGEST: u32 = 1024;
 /// Tokens that are run through the model together; more of a step come after them.
-const TOGETHER: usize = 512;
+const TOGETHER: usize = 1024;
 /// Name of the checkpoint in the folder of results.
 const CHECKPOINT: &str = "checkpoint";
 

@@ -122,7 +122,7 @@ impl Term<'_> {
             Source::PlainColumns(data, stride) => {
                 for (k, out) in panel.chunks_exact_mut(TILE).take(depth).enumerate() {
                     let row = &data[(start + k) * stride + tile * TILE..][..width];
-                    out[..width].copy_from_slice(row);
+                    copy(row, out);
                 }
             }
         }
@@ -153,6 +153,15 @@ for_each_cpu! {
             }
         }
         *sums = all;
+    }
+}
+
+/// Copies as much as both hold; a whole tile, as almost always, is a single move.
+#[inline(always)]
+fn copy(from: &[f32], to: &mut [f32]) {
+    match (from.as_array::<TILE>(), to.as_mut_array::<TILE>()) {
+        (Some(from), Some(to)) => *to = *from,
+        _ => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
     }
 }
 
@@ -211,12 +220,12 @@ pub(crate) fn multiply(
                     let mut sums = [[0f32; TILE]; GROUP];
                     if !fresh {
                         for (j, sums) in sums[..used].iter_mut().enumerate() {
-                            sums[..width].copy_from_slice(place(j));
+                            copy(place(j), sums);
                         }
                     }
                     step(cpu, &panel[..depth * TILE], x, &mut sums);
                     for (j, sums) in sums[..used].iter().enumerate() {
-                        place(j).copy_from_slice(&sums[..width]);
+                        copy(sums, place(j));
                     }
                 }
                 fresh = false;
