@@ -8,6 +8,7 @@ mod keys;
 mod network;
 mod output;
 mod receipt;
+mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ enum Command {
     Join(join::Join),
     #[command(subcommand)]
     Journal(journal::Journal),
+    Train(train::Train),
 }
 
 /// Why a command did not succeed.
@@ -104,6 +106,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Keys(command) => command.run(&cli.url).await,
         Command::Join(command) => command.run(&cli.url).await,
         Command::Journal(command) => command.run(),
+        Command::Train(command) => command.run(),
     }
 }
 

@@ -20,7 +20,7 @@ use std::{
 use touchstone_primitives::{H256, tagged_hash};
 
 /// Largest rank that is believed.
-const MAX_RANK: usize = 256;
+pub(crate) const MAX_RANK: usize = 256;
 /// Largest adapter file that is read.
 const MAX_BYTES: u64 = 4 << 30;
 
@@ -48,7 +48,7 @@ impl Target {
     ];
 
     /// The module's path in a layer, as PEFT writes it.
-    fn module(self) -> &'static str {
+    pub(crate) fn module(self) -> &'static str {
         match self {
             Self::Query => "self_attn.q_proj",
             Self::Key => "self_attn.k_proj",
@@ -61,7 +61,7 @@ impl Target {
     }
 
     /// Rows and columns of the matrix.
-    fn dimensions(self, shape: &Shape) -> (usize, usize) {
+    pub(crate) fn dimensions(self, shape: &Shape) -> (usize, usize) {
         let (q, kv) = (shape.heads * shape.head, shape.kv_heads * shape.head);
         match self {
             Self::Query => (q, shape.width),
@@ -420,7 +420,7 @@ fn known(name: &str, layers: usize) -> bool {
 }
 
 /// Where a row of a Hugging Face matrix is in a GGUF file: Llama's rotated pairs are put side by side there.
-fn place(target: Target, row: usize, shape: &Shape) -> usize {
+pub(crate) fn place(target: Target, row: usize, shape: &Shape) -> usize {
     let head = shape.head;
     match target {
         Target::Query | Target::Key if shape.neighbours => {

@@ -4,7 +4,7 @@
 //! integer sum for each block of 32 columns, scaled and added block after block with fused multiply-adds. So every
 //! instruction set, thread count and batch gives the same bits, which is what makes answers checkable on other machines.
 
-use crate::{adapter::Changes, gguf::Storage, kformats, pool::Workers};
+use crate::{adapter::Changes, gguf::Storage, kformats, math::for_each_cpu, pool::Workers};
 use half::f16;
 
 /// Rows of a tile.
@@ -53,7 +53,7 @@ impl Cpu {
 /// A cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([u8; 64]);
+pub(crate) struct Line([u8; 64]);
 
 /// A weight matrix, packed for products with [`Acts`].
 pub(crate) struct Matrix {
@@ -69,7 +69,7 @@ pub(crate) struct Matrix {
 
 /// Bits of a packed weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Width {
+pub(crate) enum Width {
     /// `scale * q + offset`, q from 0 to 15.
     Four,
     /// `scale * q`, q from -127 to 127.
@@ -272,6 +272,24 @@ impl Matrix {
         self.data.len() * 64 + self.scales.len() * 2
     }
 
+    /// Unpacks sixteen rows and sixteen columns: column after column, in each of them row after row. Rows past the end are 0.
+    pub(crate) fn unpack(
+        &self,
+        cpu: Cpu,
+        tile: usize,
+        strip: usize,
+        out: &mut [f32; TILE * TILE],
+    ) {
+        let at = tile * (self.cols / BLOCK) + strip / 2;
+        let lines = &self.data[at * self.width.lines()..][..self.width.lines()];
+        let halves = &self.scales[at * self.width.scales()..][..self.width.scales()];
+        let mut scales = [[0f32; TILE]; 2];
+        for (scale, half) in scales.as_flattened_mut().iter_mut().zip(halves) {
+            *scale = f16::from_bits(*half).to_f32();
+        }
+        unpack(cpu, lines, strip % 2, self.width, &scales, out);
+    }
+
     fn tiles(&self) -> usize {
         self.rows.div_ceil(TILE)
     }
@@ -295,6 +313,35 @@ impl Matrix {
                     }
                     Width::Eight => scale * f32::from(lines[group].0[byte] as i8),
                 };
+            }
+        }
+    }
+}
+
+for_each_cpu! {
+    /// Unpacks one half of a block of a tile; see [`Matrix::unpack`].
+    pub(crate) fn unpack(
+        lines: &[Line],
+        half: usize,
+        width: Width,
+        scales: &[[f32; TILE]; 2],
+        out: &mut [f32; TILE * TILE],
+    ) {
+        for (n, out) in out.chunks_exact_mut(4 * TILE).enumerate() {
+            let group = half * 4 + n;
+            let (line, shift) = match width {
+                Width::Four => (&lines[group / 2].0, group % 2 * 4),
+                Width::Eight => (&lines[group].0, 0),
+            };
+            for (col, out) in out.chunks_exact_mut(TILE).enumerate() {
+                for (lane, out) in out.iter_mut().enumerate() {
+                    let byte = line[lane * 4 + col];
+                    let q = match width {
+                        Width::Four => f32::from(byte >> shift & 15),
+                        Width::Eight => f32::from(byte as i8),
+                    };
+                    *out = scales[0][lane].mul_add(q, scales[1][lane]);
+                }
             }
         }
     }

@@ -25,6 +25,7 @@ mod scheduler;
 mod slots;
 mod stop;
 mod tokenizer;
+pub mod train;
 
 pub use config::*;
 pub use dummy::DummyEngine;

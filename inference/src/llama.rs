@@ -28,36 +28,37 @@ pub(crate) struct Shape {
     pub(crate) neighbours: bool,
     /// Whether queries, keys and values have biases.
     biases: bool,
-    eps: f32,
+    pub(crate) eps: f32,
     rope_base: f64,
 }
 
-struct Layer {
-    attention_norm: Vec<f32>,
-    query: Matrix,
-    key: Matrix,
-    value: Matrix,
+/// The weights of a layer.
+pub(crate) struct Layer {
+    pub(crate) attention_norm: Vec<f32>,
+    pub(crate) query: Matrix,
+    pub(crate) key: Matrix,
+    pub(crate) value: Matrix,
     /// Those of query, key and value, if the model has them.
-    biases: Option<[Vec<f32>; 3]>,
-    output: Matrix,
-    ffn_norm: Vec<f32>,
-    gate: Matrix,
-    up: Matrix,
-    down: Matrix,
+    pub(crate) biases: Option<[Vec<f32>; 3]>,
+    pub(crate) output: Matrix,
+    pub(crate) ffn_norm: Vec<f32>,
+    pub(crate) gate: Matrix,
+    pub(crate) up: Matrix,
+    pub(crate) down: Matrix,
 }
 
 /// The weights.
 pub(crate) struct Model {
     pub(crate) shape: Shape,
     cpu: Cpu,
-    embedding: Matrix,
-    layers: Vec<Layer>,
-    norm: Vec<f32>,
+    pub(crate) embedding: Matrix,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) norm: Vec<f32>,
     /// Absent if the embedding serves for it.
-    head: Option<Matrix>,
+    pub(crate) head: Option<Matrix>,
     /// For each position the cosines and sines of all pairs.
-    cos: Vec<f32>,
-    sin: Vec<f32>,
+    pub(crate) cos: Vec<f32>,
+    pub(crate) sin: Vec<f32>,
     /// Precisions in use, joined by `+`.
     pub(crate) dtype: String,
 }

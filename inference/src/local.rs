@@ -25,7 +25,7 @@ use std::{
 use touchstone_primitives::{H256, manifest::Manifest};
 
 /// Name and version in manifests. The version changes whenever the same inputs could give other bits.
-const ENGINE: &str = "touchstone-cpu/1";
+pub(crate) const ENGINE: &str = "touchstone-cpu/1";
 /// Longest context that is used unless the configuration asks for more.
 const DEFAULT_CONTEXT: usize = 32_768;
 /// Most of the likeliest tokens that `score` returns.
@@ -79,10 +79,10 @@ struct Chosen<'a> {
 }
 
 /// A model as it comes out of its file.
-struct Loaded {
-    model: Model,
-    tokenizer: Tokenizer,
-    manifest: Manifest,
+pub(crate) struct Loaded {
+    pub(crate) model: Model,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) manifest: Manifest,
 }
 
 impl LocalEngine {
@@ -203,6 +203,16 @@ impl LocalEngine {
             .lock()
             .insert(&config.path, Arc::new(adapter));
         Ok(manifest)
+    }
+
+    /// The tokens that a model would have to write to answer with a text, its end mark included: what to score.
+    pub fn tokens_of_answer(
+        &self,
+        model: Option<&str>,
+        text: &str,
+    ) -> Result<Vec<u32>, EngineError> {
+        let chosen = self.choose(&model.map(String::from))?;
+        chosen.served.tokenizer.answer(text)
     }
 
     fn put_adapter(&self, entry: AdapterEntry) {
@@ -428,7 +438,8 @@ fn ensure_hash(file: &Path, wanted: H256, found: H256) -> Result<(), EngineError
     }
 }
 
-fn load_file(
+/// Reads a model's file; `reading` tells others how far it has come.
+pub(crate) fn load_file(
     config: &ModelConfig,
     cpu: Cpu,
     reading: &Arc<Reading>,

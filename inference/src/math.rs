@@ -37,9 +37,11 @@ macro_rules! for_each_cpu {
 	};
 }
 
+pub(crate) use for_each_cpu;
+
 /// e^x with a relative error below 2e-7; 0 far below, finite far above.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     /// Adding it rounds to whole numbers.
     const ROUND: f32 = 12_582_912.0;
     // Unlike `clamp`, this makes a number of NaN.
@@ -62,7 +64,7 @@ fn exp(x: f32) -> f32 {
 
 /// The sum of the lanes, as a tree.
 #[inline(always)]
-fn sum(mut lanes: [f32; LANES]) -> f32 {
+pub(crate) fn sum(mut lanes: [f32; LANES]) -> f32 {
     let mut half = LANES / 2;
     while half > 0 {
         for i in 0..half {

@@ -232,6 +232,15 @@ impl Tokenizer {
         Ok(tokens)
     }
 
+    /// The tokens of an answer, its end mark included. What reads like a control token stays plain text.
+    pub(crate) fn answer(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        let mut taken = Vec::new();
+        let mut tokens = self.encode(&self.take_out(text, &mut taken), &taken)?;
+        // The file's own end mark comes first.
+        tokens.extend(self.ends.first());
+        Ok(tokens)
+    }
+
     /// Replaces control tokens in a message by marked numbers.
     fn take_out(&self, content: &str, taken: &mut Vec<String>) -> String {
         let mut out = String::new();
