@@ -22,6 +22,7 @@ mod prefix;
 mod remote;
 pub mod sampler;
 mod scheduler;
+mod sentencepiece;
 mod slots;
 mod stop;
 mod tokenizer;

@@ -1,4 +1,4 @@
-//! The embedded engine: GGUF models of the Llama family (Llama, Qwen2) on this machine's processor.
+//! The embedded engine: GGUF models of the Llama family (Llama, Qwen2, Gemma 3) on this machine's processor.
 
 use crate::{
     AdapterConfig, Engine, EngineConfig, EngineError, Finish, Generated, Job, Load, ModelConfig,

@@ -1,31 +1,19 @@
 //! The default models, as `scripts/setup` places them.
 
+mod common;
+
 use std::{
     ops::ControlFlow,
-    path::PathBuf,
     sync::{Arc, LazyLock, mpsc},
 };
 use touchstone_inference::*;
 use touchstone_primitives::request::{Message, Role};
 
-fn file(path: &str) -> PathBuf {
-    let home =
-        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".local/share");
-    let data = std::env::var_os("XDG_DATA_HOME").map_or_else(home, PathBuf::from);
-    let file = data.join("touchstone").join(path);
-    assert!(
-        file.exists(),
-        "{} is missing: run scripts/setup",
-        file.display()
-    );
-    file
-}
-
 fn config(threads: usize) -> EngineConfig {
     EngineConfig {
         models: vec![ModelConfig {
             name: "smollm2".into(),
-            path: file("models/smollm2-135m-instruct.q4_1.gguf"),
+            path: common::data("models/smollm2-135m-instruct.q4_1.gguf"),
             blake2: Some("d63af87b96e2fd6551e9e7320602f3934f34c41a91004117dd24981571d02f79".into()),
             context: None,
         }],
@@ -300,9 +288,9 @@ fn cancelled_job_frees_its_slot_and_a_full_engine_says_busy() {
 #[test]
 fn embeddings_put_like_next_to_like() {
     let embedding = EmbeddingConfig {
-        model: file("models/minilm-l6-v2.int8.onnx"),
-        tokenizer: file("models/minilm-tokenizer.json"),
-        runtime: file("lib/libonnxruntime.so"),
+        model: common::data("models/minilm-l6-v2.int8.onnx"),
+        tokenizer: common::data("models/minilm-tokenizer.json"),
+        runtime: common::data("lib/libonnxruntime.so"),
     };
     let with = |embedding| {
         LocalEngine::load(&EngineConfig {
