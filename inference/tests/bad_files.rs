@@ -344,8 +344,8 @@ fn template_beside_a_file_serves_one_that_has_none() {
     let given = answer(&engine, None).expect("it answers");
     assert_eq!(
         given.prompt_token_ids,
-        [3, 267, 269],
-        "<turn>, hello, a space and hello"
+        [3, 269, 269],
+        "<turn>, and twice a space with hello"
     );
     let hash = given.manifest.chat_template;
     std::fs::write(&beside, "<turn>{{ messages[0]['content'] }}").expect("written");

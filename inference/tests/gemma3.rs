@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{ops::ControlFlow, path::Path, sync::LazyLock};
+use std::{ops::ControlFlow, sync::LazyLock};
 use touchstone_inference::*;
 use touchstone_primitives::request::{Message, Role};
 
@@ -143,48 +143,12 @@ fn same_tokens_come_alone_in_company_and_from_kept_beginnings() {
     );
 }
 
-/// A random adapter on all seven projections of all layers, which changes each by about `size` of its own.
-fn write_adapter(folder: &Path, size: f32) {
-    const RANK: usize = 4;
-    let (width, heads, keys, hidden) = (640, 1024, 256, 2048);
-    let targets = [
-        ("self_attn.q_proj", heads, width),
-        ("self_attn.k_proj", keys, width),
-        ("self_attn.v_proj", keys, width),
-        ("self_attn.o_proj", width, heads),
-        ("mlp.gate_proj", hidden, width),
-        ("mlp.up_proj", hidden, width),
-        ("mlp.down_proj", width, hidden),
-    ];
-    let mut tensors = Vec::new();
-    for layer in 0..18 {
-        for (module, rows, cols) in targets {
-            for (part, shape) in [("A", [RANK, cols]), ("B", [rows, RANK])] {
-                let name =
-                    format!("base_model.model.model.layers.{layer}.{module}.lora_{part}.weight");
-                let numbers = common::random(&name, shape[0] * shape[1], size);
-                let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
-                tensors.push((name, shape, bytes));
-            }
-        }
-    }
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        let view =
-            safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes);
-        (name.as_str(), view.expect("a sound tensor"))
-    });
-    let file = safetensors::serialize(views, None).expect("safetensors");
-    std::fs::create_dir_all(folder).expect("a folder");
-    std::fs::write(folder.join("adapter_model.safetensors"), file).expect("written");
-    let config = format!(r#"{{ "peft_type": "LORA", "r": {RANK}, "lora_alpha": {RANK} }}"#);
-    std::fs::write(folder.join("adapter_config.json"), config).expect("written");
-}
-
 #[test]
 fn adapters_change_the_answer_of_whoever_asks_for_them() {
     let dir = tempfile::tempdir().expect("a folder");
     for (name, size) in [("nothing", 0.0), ("something", 0.3)] {
-        write_adapter(&dir.path().join(name), size);
+        let changes = common::changes(name, 18, [640, 1024, 256, 2048], size);
+        common::write_peft(&dir.path().join(name), &changes);
         let config = AdapterConfig {
             name: name.into(),
             base: "gemma3".into(),

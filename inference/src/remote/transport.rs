@@ -187,6 +187,16 @@ impl Transport {
         )
     }
 
+    /// From an address beside `/v1` rather than under it.
+    pub(super) fn get_native(&self, path: &str, wait: Duration) -> Result<Reply<'_>, Fault> {
+        let url = format!("{}{path}", self.root());
+        self.call(Method::GET, url, Bytes::new(), wait)
+    }
+
+    fn root(&self) -> &str {
+        self.base.strip_suffix("/v1").unwrap_or(&self.base)
+    }
+
     /// To an address beside `/v1` rather than under it.
     pub(super) fn post_native(
         &self,
@@ -194,10 +204,9 @@ impl Transport {
         body: &Value,
         wait: Duration,
     ) -> Result<Reply<'_>, Fault> {
-        let root = self.base.strip_suffix("/v1").unwrap_or(&self.base);
         self.call(
             Method::POST,
-            format!("{root}{path}"),
+            format!("{}{path}", self.root()),
             body.to_string().into(),
             wait,
         )

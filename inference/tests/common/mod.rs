@@ -7,7 +7,7 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{RngCore, SeedableRng},
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file that `scripts/setup` places.
 pub fn data(path: &str) -> PathBuf {
@@ -384,4 +384,111 @@ impl Tensor {
             bytes: numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
         }
     }
+}
+
+/// A change of one matrix: the module in PEFT, the tensor in GGUF, its shape, and the factors.
+pub struct Change {
+    pub layer: usize,
+    pub module: &'static str,
+    pub tensor: &'static str,
+    pub rows: usize,
+    pub cols: usize,
+    pub a: Vec<f32>,
+    pub b: Vec<f32>,
+}
+
+/// Rank of [`changes`]; their alpha is the same.
+pub const RANK: usize = 4;
+
+/// Random changes of all seven projections of all layers of a model.
+pub fn changes(
+    name: &str,
+    layers: usize,
+    [width, heads, keys, hidden]: [usize; 4],
+    size: f32,
+) -> Vec<Change> {
+    let targets = [
+        ("self_attn.q_proj", "attn_q", heads, width),
+        ("self_attn.k_proj", "attn_k", keys, width),
+        ("self_attn.v_proj", "attn_v", keys, width),
+        ("self_attn.o_proj", "attn_output", width, heads),
+        ("mlp.gate_proj", "ffn_gate", hidden, width),
+        ("mlp.up_proj", "ffn_up", hidden, width),
+        ("mlp.down_proj", "ffn_down", width, hidden),
+    ];
+    (0..layers)
+        .flat_map(|layer| targets.map(|target| (layer, target)))
+        .map(|(layer, (module, tensor, rows, cols))| Change {
+            layer,
+            module,
+            tensor,
+            rows,
+            cols,
+            a: random(&format!("{name}{layer}{module}a"), RANK * cols, size),
+            b: random(&format!("{name}{layer}{module}b"), RANK * rows, size),
+        })
+        .collect()
+}
+
+/// Writes changes as PEFT does.
+pub fn write_peft(folder: &Path, changes: &[Change]) {
+    let mut tensors = Vec::new();
+    for change in changes {
+        let module = format!(
+            "base_model.model.model.layers.{}.{}",
+            change.layer, change.module
+        );
+        for (part, shape, numbers) in [
+            ("A", [RANK, change.cols], &change.a),
+            ("B", [change.rows, RANK], &change.b),
+        ] {
+            let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+            tensors.push((format!("{module}.lora_{part}.weight"), shape, bytes));
+        }
+    }
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        let dtype = safetensors::Dtype::F32;
+        let view = safetensors::tensor::TensorView::new(dtype, shape.to_vec(), bytes);
+        (name.as_str(), view.expect("a sound tensor"))
+    });
+    let file = safetensors::serialize(views, None).expect("safetensors");
+    std::fs::create_dir_all(folder).expect("a folder");
+    std::fs::write(folder.join("adapter_model.safetensors"), file).expect("written");
+    let config = format!(r#"{{ "peft_type": "LORA", "r": {RANK}, "lora_alpha": {RANK} }}"#);
+    std::fs::write(folder.join("adapter_config.json"), config).expect("written");
+}
+
+/// Writes changes of a Llama as llama.cpp's converter does: it puts the rotated pairs of queries and keys side by side.
+pub fn write_gguf_lora(path: &Path, changes: &[Change], head: usize) {
+    let text = |s: &str| Value::Text(s.into());
+    let values = [
+        ("general.architecture", text("llama")),
+        ("general.type", text("adapter")),
+        ("adapter.type", text("lora")),
+        ("adapter.lora.alpha", Value::F32(RANK as f32)),
+    ];
+    let mut tensors = Vec::new();
+    for change in changes {
+        let name = format!("blk.{}.{}.weight", change.layer, change.tensor);
+        let mut b = vec![0.0; change.b.len()];
+        for (row, numbers) in change.b.chunks_exact(RANK).enumerate() {
+            let (start, within) = (row / head * head, row % head);
+            let place = match change.tensor {
+                "attn_q" | "attn_k" => start + within % (head / 2) * 2 + within / (head / 2),
+                _ => row,
+            };
+            b[place * RANK..][..RANK].copy_from_slice(numbers);
+        }
+        tensors.push(Tensor::matrix(
+            &format!("{name}.lora_a"),
+            change.cols,
+            &change.a,
+        ));
+        tensors.push(Tensor::matrix(&format!("{name}.lora_b"), RANK, &b));
+    }
+    let file = Tiny {
+        values: values.map(|(k, v)| (k.to_string(), v)).into(),
+        tensors,
+    };
+    std::fs::write(path, file.bytes()).expect("written");
 }
