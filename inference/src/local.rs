@@ -4,10 +4,10 @@ use crate::{
     AdapterConfig, Engine, EngineConfig, EngineError, Finish, Generated, Job, Load, ModelConfig,
     ModelInfo, ModelState, Piece, ScoreQuery, ScoredPosition,
     adapter::{Adapter, Residency, Residents},
-    embed::Embedder,
     gguf::Gguf,
     kernels::Cpu,
     llama::{Model, Shape},
+    onnx::{Classifier, Embedder},
     pool::Pool,
     sampler,
     scheduler::{Event, Scheduler, Work},
@@ -32,6 +32,7 @@ pub struct LocalEngine {
     adapters: RwLock<Vec<AdapterEntry>>,
     residents: Mutex<Residents>,
     embedder: Option<Result<Embedder, EngineError>>,
+    classifiers: Vec<(String, Result<Classifier, EngineError>)>,
 }
 
 struct Entry {
@@ -99,8 +100,16 @@ impl LocalEngine {
             }
             loaded
         });
+        let classifiers = config.classifiers.iter().map(|c| {
+            let loaded = Classifier::load(c, config.compute_threads());
+            if let Err(error) = &loaded {
+                log::error!(target: "engine", "{} does not classify: {error}", c.name);
+            }
+            (c.name.clone(), loaded)
+        });
         let residents = Mutex::new(Residents::new((config.adapter_mib as usize) << 20));
         let engine = Self {
+            classifiers: classifiers.collect(),
             models,
             adapters: RwLock::default(),
             residents,
@@ -400,7 +409,10 @@ impl Engine for LocalEngine {
         let arrived = Instant::now();
         let prompt = served.tokenizer.prompt(&job.messages)?;
         ensure_fits(prompt.len(), job.max_tokens, &manifest)?;
-        let _slot = served.slots.acquire()?;
+        let mut go_on = || sink(Piece::default()).is_continue();
+        let Some(_slot) = served.slots.acquire_while(&mut go_on)? else {
+            return Ok(Generated::cancelled(manifest, prompt, arrived.elapsed()));
+        };
         let started = Instant::now();
         let tokenizer = served.tokenizer.clone();
         let work = Work::Generate {
@@ -421,6 +433,11 @@ impl Engine for LocalEngine {
         let mut finish = None;
         while finish.is_none() {
             let (token, logprob) = match ticket.events.recv() {
+                Ok(Event::Reading) if sink(Piece::default()).is_break() => {
+                    finish = Some(Finish::Cancelled);
+                    continue;
+                }
+                Ok(Event::Reading) => continue,
                 Ok(Event::Prefilled) => {
                     read = Instant::now();
                     continue;
@@ -513,7 +530,7 @@ impl Engine for LocalEngine {
                 Event::Scored(score) => scores.push(score),
                 Event::Done => return Ok(scores),
                 Event::NotFinite => return Err(not_finite()),
-                Event::Prefilled | Event::Token(..) => {}
+                Event::Reading | Event::Prefilled | Event::Token(..) => {}
             }
         }
         Err(EngineError::Failed("the model stopped scoring".into()))
@@ -526,6 +543,18 @@ impl Engine for LocalEngine {
             )),
             Some(Err(error)) => Err(error.clone()),
             Some(Ok(embedder)) => embedder.embed(texts),
+        }
+    }
+
+    fn classify(
+        &self,
+        classifier: &str,
+        texts: &[&str],
+    ) -> Result<Vec<Vec<(String, f32)>>, EngineError> {
+        match self.classifiers.iter().find(|(name, _)| name == classifier) {
+            None => Err(EngineError::UnknownModel(classifier.into())),
+            Some((_, Err(error))) => Err(error.clone()),
+            Some((_, Ok(classifier))) => classifier.classify(texts),
         }
     }
 

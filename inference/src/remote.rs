@@ -249,7 +249,8 @@ impl Server {
     fn load_adapter(&self, model: &Model) -> Result<(), Fault> {
         let body = json!({ "lora_name": model.remote_name, "lora_path": model.lora });
         let wait = self.config.limits.first_token();
-        self.transport.post("/load_lora_adapter", &body, wait)?;
+        self.transport
+            .post("/load_lora_adapter", &body, wait, &mut || true)?;
         Ok(())
     }
 
@@ -303,13 +304,18 @@ impl Server {
         }
         let missing = Fault::Setup(self.config.kind.how_to_get_ids());
         let mut deadline = Instant::now() + limits.first_token();
-        let mut reply = self
-            .transport
-            .post("/chat/completions", &body, limits.first_token())?;
+        let mut reply = {
+            let mut go_on = || sink(Piece::default()).is_continue();
+            let wait = limits.first_token();
+            self.transport
+                .post("/chat/completions", &body, wait, &mut go_on)?
+        };
         reply.expect_stream()?;
         let (mut finish, mut usage, mut logprobs) = (None, None, Vec::new());
         loop {
-            let line = reply.line(deadline)?.ok_or(Fault::Truncated)?;
+            let mut go_on = || sink(Piece::default()).is_continue();
+            let line = reply.line(deadline, &mut go_on)?;
+            let line = line.ok_or(Fault::Truncated)?;
             let Some(data) = line.strip_prefix("data:").map(str::trim) else {
                 continue;
             };
@@ -396,9 +402,10 @@ impl Server {
         sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
     ) -> Result<Finish, Fault> {
         let limits = &self.config.limits;
-        let ask = |path: &str, mut body: Value, wait: Duration| {
+        let mut ask = |path: &str, mut body: Value, wait: Duration| {
             body["model"] = json!(model.remote_name);
-            self.transport.post_native(path, &body, wait)
+            let mut go_on = || sink(Piece::default()).is_continue();
+            self.transport.post_native(path, &body, wait, &mut go_on)
         };
         let missing = Fault::Setup(self.config.kind.how_to_get_ids());
         let prompt: Prompt = ask(
@@ -544,7 +551,15 @@ impl Engine for RemoteEngine {
     ) -> Result<Generated, EngineError> {
         let model = self.model(&job.model)?;
         let arrived = Instant::now();
-        let _slot = self.slots.acquire()?;
+        let mut go_on = || sink(Piece::default()).is_continue();
+        let Some(_slot) = self.slots.acquire_while(&mut go_on)? else {
+            let manifest = model.manifest.clone();
+            return Ok(Generated::cancelled(
+                manifest,
+                Vec::new(),
+                arrived.elapsed(),
+            ));
+        };
         let queued = arrived.elapsed();
         let (started, finish, answer) = self.guarded(&model.name, || {
             let started = Instant::now();
@@ -552,6 +567,10 @@ impl Engine for RemoteEngine {
             let result = match self.server.config.kind {
                 RemoteKind::LlamaCpp => self.server.whole(model, job, &mut answer, sink),
                 _ => self.server.stream(model, job, &mut answer, sink),
+            };
+            let result = match result {
+                Err(Fault::Cancelled) => Ok(Finish::Cancelled),
+                result => result,
             };
             (
                 answer.first.is_some(),
@@ -589,7 +608,7 @@ impl Engine for RemoteEngine {
             let vectors = self
                 .server
                 .transport
-                .post("/embeddings", &body, wait)
+                .post("/embeddings", &body, wait, &mut || true)
                 .and_then(|mut reply| reply.json::<Embeddings>(MAX_REPLY))
                 .and_then(|reply| reply.vectors(texts.len()));
             (false, vectors)

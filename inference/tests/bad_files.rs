@@ -463,8 +463,9 @@ proptest! {
     fn damage_anywhere_is_refused_or_answered_but_never_a_panic(
         hits in prop::collection::vec((0.0f64..1.0, any::<u8>()), 1..8),
         head in any::<bool>(),
+        gemma in any::<bool>(),
     ) {
-        let mut bytes = Tiny::new().bytes();
+        let mut bytes = if gemma { Tiny::gemma3() } else { Tiny::new() }.bytes();
         let end = if head { 4_000 } else { bytes.len() };
         for (at, byte) in hits {
             bytes[(end as f64 * at) as usize] = byte;

@@ -341,6 +341,48 @@ fn answer_of_llama_cpp_comes_in_one_piece_from_its_own_doors() {
 }
 
 #[test]
+fn answer_cancelled_before_its_first_token_closes_the_connection_at_once() {
+    for kind in [RemoteKind::Vllm, RemoteKind::LlamaCpp] {
+        for begin in [false, true] {
+            let (closed, seen) = channel();
+            let closed = Mutex::new(closed);
+            let server = Server::start(move |mut asked| match asked.path.as_str() {
+                "/lora-adapters" => asked.reply("200 OK", "[]"),
+                "/apply-template" => asked.reply("200 OK", r#"{"prompt":"gold"}"#),
+                "/tokenize" => asked.reply("200 OK", r#"{"tokens":[5]}"#),
+                // Says nothing, or begins a stream and then says nothing.
+                _ => {
+                    if begin && kind == RemoteKind::Vllm {
+                        asked.begin();
+                    }
+                    let gone = asked.is_closed_by_the_client();
+                    closed.lock().unwrap().send(gone).unwrap();
+                }
+            });
+            let mut config = server.config(kind);
+            config.limits.first_token_ms = 60_000;
+            let engine = RemoteEngine::connect(&config).unwrap();
+            let mut asked = 0;
+            let given = engine.generate(&job(), &mut |piece| {
+                assert_eq!(piece, Piece::default());
+                asked += 1;
+                match asked {
+                    1 => ControlFlow::Continue(()),
+                    _ => ControlFlow::Break(()),
+                }
+            });
+            let given = given.unwrap();
+            assert_eq!(
+                (given.finish, given.token_ids.len()),
+                (Finish::Cancelled, 0)
+            );
+            assert!(seen.recv().unwrap(), "{kind:?}");
+            assert_eq!(engine.load(), Load::default());
+        }
+    }
+}
+
+#[test]
 fn vllm_is_told_to_load_an_adapter_that_it_does_not_list() {
     let (told, loaded) = channel();
     let told = Mutex::new(told);

@@ -3,8 +3,8 @@
 use crate::cli::{EngineChoice, InferenceArgs};
 use std::{env, path::PathBuf, sync::Arc};
 use touchstone_inference::{
-    DummyEngine, EmbeddingConfig, Engine, EngineConfig, LocalEngine, ModelConfig, RemoteConfig,
-    RemoteEngine,
+    DummyEngine, Engine, EngineConfig, LocalEngine, ModelConfig, OnnxConfig, OnnxProvider,
+    RemoteConfig, RemoteEngine,
 };
 
 /// Name of the model that scripts/setup installs.
@@ -61,10 +61,11 @@ fn config(args: &InferenceArgs) -> Result<EngineConfig, String> {
             context: None,
         });
     }
-    let embedding = EmbeddingConfig {
+    let embedding = OnnxConfig {
         model: data.join("models/minilm-l6-v2.int8.onnx"),
         tokenizer: data.join("models/minilm-tokenizer.json"),
         runtime: data.join("lib/libonnxruntime.so"),
+        provider: OnnxProvider::Cpu,
     };
     let complete = [&embedding.model, &embedding.tokenizer, &embedding.runtime]
         .iter()
