@@ -22,7 +22,9 @@ pub struct EngineConfig {
     /// Jobs that may wait, for each model.
     pub queue: u32,
     /// Model for sentence embeddings, if any.
-    pub embedding: Option<EmbeddingConfig>,
+    pub embedding: Option<OnnxConfig>,
+    /// Models that classify texts.
+    pub classifiers: Vec<ClassifierConfig>,
 }
 
 impl Default for EngineConfig {
@@ -36,6 +38,7 @@ impl Default for EngineConfig {
             slots: 4,
             queue: 32,
             embedding: None,
+            classifiers: Vec::new(),
         }
     }
 }
@@ -78,16 +81,52 @@ impl AdapterConfig {
     }
 }
 
-/// A model that turns sentences into vectors.
+/// A text encoder in ONNX and what runs it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct EmbeddingConfig {
+pub struct OnnxConfig {
     /// The ONNX file.
     pub model: PathBuf,
     /// Its `tokenizer.json`.
     pub tokenizer: PathBuf,
     /// The ONNX Runtime library, `libonnxruntime.so`.
     pub runtime: PathBuf,
+    /// What the runtime computes with.
+    #[serde(default)]
+    pub provider: OnnxProvider,
+}
+
+/// An execution provider of ONNX Runtime. One that this program or the library was built without is refused, never replaced in
+/// silence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnnxProvider {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// NVIDIA cards; needs the feature `cuda`.
+    Cuda,
+    /// AMD cards; needs the feature `rocm`.
+    Rocm,
+    /// AMD cards, through MIGraphX; needs the feature `rocm`.
+    MiGraphX,
+    /// Apple's processors; needs the feature `metal`.
+    CoreMl,
+}
+
+/// A model that tells how well labels fit a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClassifierConfig {
+    /// Name to ask for it.
+    pub name: String,
+    /// The model and what runs it.
+    pub onnx: OnnxConfig,
+    /// What its outputs mean, in their order.
+    pub labels: Vec<String>,
+    /// Whether several labels may fit one text; else their probabilities add up to 1.
+    #[serde(default)]
+    pub several: bool,
 }
 
 impl EngineConfig {
@@ -123,5 +162,15 @@ mod tests {
         );
         assert!(config.compute_threads() >= 1);
         assert!(serde_json::from_str::<EngineConfig>(r#"{ "slot": 2 }"#).is_err());
+
+        let classifier: ClassifierConfig = serde_json::from_str(
+            r#"{
+				"name": "tone", "labels": ["good", "bad"],
+				"onnx": { "model": "m.onnx", "tokenizer": "t.json", "runtime": "r.so", "provider": "migraphx" }
+			}"#,
+        )
+        .unwrap();
+        assert_eq!(classifier.onnx.provider, OnnxProvider::MiGraphX);
+        assert!(!classifier.several);
     }
 }

@@ -153,7 +153,11 @@ impl Engine for DummyEngine {
             });
         }
         let arrived = Instant::now();
-        let _slot = self.slots.acquire()?;
+        let mut go_on = || sink(Piece::default()).is_continue();
+        let Some(_slot) = self.slots.acquire_while(&mut go_on)? else {
+            let manifest = self.manifest.clone();
+            return Ok(Generated::cancelled(manifest, prompt, arrived.elapsed()));
+        };
         let started = Instant::now();
         let noise = if job.temperature_milli == 0 {
             [0; 32]

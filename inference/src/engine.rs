@@ -8,7 +8,8 @@ pub trait Engine: Send + Sync {
     /// What it can answer with, and in which state each model is. The first one is the default.
     fn models(&self) -> Vec<ModelInfo>;
 
-    /// Answers a conversation. Every piece goes to `sink` as soon as it exists; `Break` cancels and frees the slot.
+    /// Answers a conversation. Every piece goes to `sink` as soon as it exists; `Break` cancels and frees the slot. While there
+    /// is nothing to hand out, in the queue or while a long prompt is read, an empty piece asks whether to go on.
     ///
     /// The same job gives the same tokens, whatever else runs beside it.
     fn generate(
@@ -23,6 +24,17 @@ pub trait Engine: Send + Sync {
 
     /// One vector of length 1 for each text.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EngineError>;
+
+    /// For each text a probability for each label of a classifier, in the order of its labels.
+    fn classify(
+        &self,
+        _classifier: &str,
+        _texts: &[&str],
+    ) -> Result<Vec<Vec<(String, f32)>>, EngineError> {
+        Err(EngineError::Unsupported(
+            "classify texts; the embedded engine can, with `classifiers` in its configuration",
+        ))
+    }
 
     /// How many jobs run and wait now.
     fn load(&self) -> Load;
@@ -142,6 +154,22 @@ pub struct Generated {
     pub prefill: Duration,
     /// Writing the answer.
     pub decode: Duration,
+}
+
+impl Generated {
+    /// One that was cancelled before its first token.
+    pub(crate) fn cancelled(manifest: Manifest, prompt: Vec<u32>, queued: Duration) -> Self {
+        Self {
+            text: String::new(),
+            token_ids: Vec::new(),
+            prompt_token_ids: prompt,
+            finish: Finish::Cancelled,
+            manifest,
+            queued,
+            prefill: Duration::ZERO,
+            decode: Duration::ZERO,
+        }
+    }
 }
 
 /// Why an answer ended.

@@ -371,6 +371,11 @@ impl Gguf {
         Ok(H256(self.reader.hash.finalize().into()))
     }
 
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.reader.file
+    }
+
     /// An error about this file.
     pub(crate) fn bad(&self, expected: impl Into<String>, found: impl Into<String>) -> EngineError {
         self.reader.bad(expected, found)
@@ -435,6 +440,21 @@ impl Gguf {
             _ => None,
         };
         texts.ok_or_else(|| self.absent(key, "an array of texts"))
+    }
+
+    /// An array of finite numbers that must be there.
+    pub(crate) fn floats(&self, key: &str) -> Result<Vec<f32>, EngineError> {
+        let numbers = match self.metadata.get(key) {
+            Some(Value::Array(values)) => values
+                .iter()
+                .map(|v| match v {
+                    Value::Float(x) if x.is_finite() => Some(*x as f32),
+                    _ => None,
+                })
+                .collect(),
+            _ => None,
+        };
+        numbers.ok_or_else(|| self.absent(key, "an array of finite numbers"))
     }
 
     /// An array of whole numbers that must be there.

@@ -2,14 +2,13 @@
 //!
 //! | backend | what it is |
 //! |---|---|
-//! | [`LocalEngine`] | GGUF models on this machine's processor, with ONNX Runtime for embeddings |
+//! | [`LocalEngine`] | GGUF models on this machine's processor, with ONNX Runtime for embeddings and classification |
 //! | [`RemoteEngine`] | a vLLM, SGLang or llama.cpp server, with the token ids that it sampled |
 //! | [`DummyEngine`] | no model at all, for tests of everything else |
 
 mod adapter;
 mod config;
 mod dummy;
-mod embed;
 mod engine;
 mod gguf;
 mod kernels;
@@ -17,11 +16,13 @@ mod kformats;
 mod llama;
 mod local;
 mod math;
+mod onnx;
 mod pool;
 mod prefix;
 mod remote;
 pub mod sampler;
 mod scheduler;
+mod sentencepiece;
 mod slots;
 mod stop;
 mod tokenizer;

@@ -1,4 +1,4 @@
-//! Transformers of the Llama family (Llama, Qwen2): what they consist of and how they run.
+//! Transformers of the Llama family (Llama, Qwen2, Gemma 3): what they consist of and how they run.
 
 use crate::{
     EngineError,
@@ -30,6 +30,20 @@ pub(crate) struct Shape {
     biases: bool,
     pub(crate) eps: f32,
     rope_base: f64,
+    /// What Gemma 3 does otherwise, if it is one.
+    gemma: Option<Gemma>,
+}
+
+/// Gemma 3: scaled embeddings, GELU instead of SiLU, norms of queries, keys and results, and layers that see only what is
+/// near.
+#[derive(Clone, Debug, PartialEq)]
+struct Gemma {
+    /// Positions that such a layer sees, its own among them.
+    window: usize,
+    /// Every how many layers one sees all positions.
+    every: usize,
+    /// Base of the rotation in layers that see only what is near.
+    rope_base: f64,
 }
 
 /// The weights of a layer.
@@ -45,6 +59,42 @@ pub(crate) struct Layer {
     pub(crate) gate: Matrix,
     pub(crate) up: Matrix,
     pub(crate) down: Matrix,
+    norms: Option<Norms>,
+    /// Which of the model's rotations it uses.
+    rope: usize,
+    /// Positions that it sees, if not all.
+    window: Option<usize>,
+}
+
+/// Further norms of a layer of Gemma 3.
+struct Norms {
+    query: Vec<f32>,
+    key: Vec<f32>,
+    attention: Vec<f32>,
+    ffn: Vec<f32>,
+}
+
+/// For each position the cosines and sines of all pairs.
+pub(crate) struct Rope {
+    pub(crate) cos: Vec<f32>,
+    pub(crate) sin: Vec<f32>,
+}
+
+impl Rope {
+    fn new(shape: &Shape, base: f64) -> Self {
+        let pairs = shape.head / 2;
+        let mut angles = Vec::with_capacity(shape.context * pairs);
+        for position in 0..shape.context {
+            for pair in 0..pairs {
+                let power = -2.0 * pair as f64 / shape.head as f64;
+                angles.push(position as f64 * base.powf(power));
+            }
+        }
+        Self {
+            cos: angles.iter().map(|a| a.cos() as f32).collect(),
+            sin: angles.iter().map(|a| a.sin() as f32).collect(),
+        }
+    }
 }
 
 /// The weights.
@@ -56,9 +106,7 @@ pub(crate) struct Model {
     pub(crate) norm: Vec<f32>,
     /// Absent if the embedding serves for it.
     pub(crate) head: Option<Matrix>,
-    /// For each position the cosines and sines of all pairs.
-    pub(crate) cos: Vec<f32>,
-    pub(crate) sin: Vec<f32>,
+    pub(crate) ropes: Vec<Rope>,
     /// Precisions in use, joined by `+`.
     pub(crate) dtype: String,
 }
@@ -105,9 +153,10 @@ impl Shape {
     /// Reads and checks the numbers.
     pub(crate) fn read(gguf: &Gguf, vocabulary: usize) -> Result<Self, EngineError> {
         let architecture = gguf.text("general.architecture")?;
-        let qwen2 = architecture == "qwen2";
-        if architecture != "llama" && !qwen2 {
-            return Err(gguf.bad("general.architecture: llama or qwen2", architecture));
+        let (qwen2, gemma3) = (architecture == "qwen2", architecture == "gemma3");
+        if architecture != "llama" && !qwen2 && !gemma3 {
+            let known = "general.architecture: llama, qwen2 or gemma3";
+            return Err(gguf.bad(known, architecture));
         }
         let key = |name: &str| format!("{architecture}.{name}");
         let width = gguf.number(&key("embedding_length"), 32, MAX_WIDTH)?;
@@ -123,7 +172,7 @@ impl Shape {
                 false => width / heads,
             },
             vocabulary,
-            neighbours: !qwen2,
+            neighbours: !qwen2 && !gemma3,
             biases: qwen2,
             context: gguf.number(&key("context_length"), 1, 1 << 24)?,
             eps: gguf.float(&key("attention.layer_norm_rms_epsilon"))? as f32,
@@ -131,28 +180,37 @@ impl Shape {
                 true => gguf.float(&key("rope.freq_base"))?,
                 false => 10_000.0,
             },
+            gemma: match gemma3 {
+                true => Some(Gemma::read(gguf)?),
+                false => None,
+            },
         };
         let fits = shape.width.is_multiple_of(32)
             && shape.hidden.is_multiple_of(32)
             && shape.heads.is_multiple_of(shape.kv_heads)
             && (shape.heads * shape.head).is_multiple_of(32)
-            && shape.head.is_multiple_of(2);
+            && shape.head.is_multiple_of(if gemma3 { LANES } else { 2 });
         if !fits {
             return Err(gguf.bad(
                 "widths in multiples of 32 and heads that divide evenly",
                 format!("{shape:?}"),
             ));
         }
-        if gguf.metadata.contains_key(&key("rope.dimension_count")) {
-            let rotated = gguf.number(&key("rope.dimension_count"), 0, MAX_WIDTH)?;
-            if rotated != shape.head {
-                return Err(gguf.bad(
-                    format!("{}: {}", key("rope.dimension_count"), shape.head),
-                    rotated.to_string(),
-                ));
+        for key in ["rope.dimension_count", "attention.value_length"].map(key) {
+            if gguf.metadata.contains_key(&key) {
+                let found = gguf.number(&key, 0, MAX_WIDTH)?;
+                if found != shape.head {
+                    return Err(gguf.bad(format!("{key}: {}", shape.head), found.to_string()));
+                }
             }
         }
-        for key in [key("rope.scaling.type"), key("expert_count")] {
+        for key in [
+            "rope.scaling.type",
+            "expert_count",
+            "final_logit_softcapping",
+        ]
+        .map(key)
+        {
             if let Some(value) = gguf.metadata.get(&key)
                 && *value != crate::gguf::Value::Text("none".into())
                 && *value != crate::gguf::Value::Unsigned(0)
@@ -195,8 +253,37 @@ impl Shape {
                     all.insert(format!("blk.{layer}.{name}.bias"), (1, size));
                 }
             }
+            for (name, size) in [
+                ("attn_q_norm", self.head),
+                ("attn_k_norm", self.head),
+                ("post_attention_norm", self.width),
+                ("post_ffw_norm", self.width),
+            ] {
+                if self.gemma.is_some() {
+                    all.insert(format!("blk.{layer}.{name}.weight"), (1, size));
+                }
+            }
         }
         all
+    }
+}
+
+impl Gemma {
+    /// Reads and checks the numbers; what files leave out is what the model's authors chose.
+    fn read(gguf: &Gguf) -> Result<Self, EngineError> {
+        let [every, base] = ["attention.sliding_window_pattern", "rope.freq_base_swa"]
+            .map(|key| format!("gemma3.{key}"));
+        Ok(Self {
+            window: gguf.number("gemma3.attention.sliding_window", 1, 1 << 24)?,
+            every: match gguf.metadata.contains_key(&every) {
+                true => gguf.number(&every, 1, 1024)?,
+                false => 6,
+            },
+            rope_base: match gguf.metadata.contains_key(&base) {
+                true => gguf.float(&base)?,
+                false => 10_000.0,
+            },
+        })
     }
 }
 
@@ -218,7 +305,7 @@ impl Model {
                 }
                 None => {
                     return Err(gguf.bad(
-                        "only tensors of a plain Llama or Qwen2 model",
+                        "only tensors of a plain Llama, Qwen2 or Gemma 3 model",
                         format!("tensor {} with {found}", tensor.name),
                     ));
                 }
@@ -267,7 +354,20 @@ impl Model {
                 true => Some([bias("attn_q")?, bias("attn_k")?, bias("attn_v")?]),
                 false => None,
             };
+            let norms = match shape.gemma {
+                Some(_) => Some(Norms {
+                    query: vector(&name("attn_q_norm"))?,
+                    key: vector(&name("attn_k_norm"))?,
+                    attention: vector(&name("post_attention_norm"))?,
+                    ffn: vector(&name("post_ffw_norm"))?,
+                }),
+                None => None,
+            };
+            let near = shape.gemma.as_ref().filter(|g| (n + 1) % g.every != 0);
             layers.push(Layer {
+                norms,
+                rope: usize::from(near.is_some()),
+                window: near.map(|g| g.window),
                 attention_norm: vector(&name("attn_norm"))?,
                 query: matrix(&name("attn_q"))?,
                 key: matrix(&name("attn_k"))?,
@@ -282,22 +382,21 @@ impl Model {
         }
         let (embedding, norm) = (matrix("token_embd.weight")?, vector("output_norm.weight")?);
         let head = matrix("output.weight").ok();
-        let pairs = shape.head / 2;
-        let mut angles = Vec::with_capacity(shape.context * pairs);
-        for position in 0..shape.context {
-            for pair in 0..pairs {
-                let power = -2.0 * pair as f64 / shape.head as f64;
-                angles.push(position as f64 * shape.rope_base.powf(power));
-            }
-        }
+        let bases = [
+            Some(shape.rope_base),
+            shape.gemma.as_ref().map(|g| g.rope_base),
+        ];
         Ok(Self {
             cpu,
             embedding,
             layers,
             norm,
             head,
-            cos: angles.iter().map(|a| a.cos() as f32).collect(),
-            sin: angles.iter().map(|a| a.sin() as f32).collect(),
+            ropes: bases
+                .into_iter()
+                .flatten()
+                .map(|base| Rope::new(&shape, base))
+                .collect(),
             dtype: dtypes.into_iter().collect::<Vec<_>>().join("+"),
             shape,
         })
@@ -340,6 +439,7 @@ impl Model {
             kv_heads,
             head,
             neighbours,
+            ref gemma,
             ..
         } = self.shape;
         let (q, kv) = (heads * head, kv_heads * head);
@@ -362,6 +462,10 @@ impl Model {
         x.resize(count * width, 0.0);
         for (row, x) in rows.iter().zip(x.chunks_exact_mut(width)) {
             self.embedding.row(row.token as usize, x);
+            if self.shape.gemma.is_some() {
+                let factor = (width as f32).sqrt();
+                x.iter_mut().for_each(|x| *x *= factor);
+            }
         }
         for row in rows {
             let cache = &mut caches[row.cache];
@@ -384,11 +488,16 @@ impl Model {
             );
             for (i, row) in rows.iter().enumerate() {
                 let pairs = row.position * head / 2..(row.position + 1) * head / 2;
-                let (cos, sin) = (&self.cos[pairs.clone()], &self.sin[pairs]);
+                let rope = &self.ropes[layer.rope];
+                let (cos, sin) = (&rope.cos[pairs.clone()], &rope.sin[pairs]);
                 if let Some([to_query, to_key, to_value]) = &layer.biases {
                     math::add(cpu, &mut query[i * q..][..q], to_query);
                     math::add(cpu, &mut key[i * kv..][..kv], to_key);
                     math::add(cpu, &mut value[i * kv..][..kv], to_value);
+                }
+                if let Some(norms) = &layer.norms {
+                    self.normalise_heads(&mut query[i * q..][..q], &norms.query);
+                    self.normalise_heads(&mut key[i * kv..][..kv], &norms.key);
                 }
                 math::rotate(cpu, &mut query[i * q..][..q], head, cos, sin, neighbours);
                 math::rotate(cpu, &mut key[i * kv..][..kv], head, cos, sin, neighbours);
@@ -409,6 +518,7 @@ impl Model {
                 for index in task * chunk..tasks.min((task + 1) * chunk) {
                     let (i, h) = (index / heads, index % heads);
                     let at = h / (heads / kv_heads) * head;
+                    let count = rows[i].position + 1;
                     math::attend(
                         cpu,
                         &query[index * head..][..head],
@@ -416,7 +526,8 @@ impl Model {
                         kv * LANES,
                         &seen[i].values[n][at..],
                         kv,
-                        rows[i].position + 1,
+                        count.saturating_sub(layer.window.unwrap_or(count)),
+                        count,
                         &mut scores,
                         // Each task writes its own heads.
                         unsafe { out.slice(index * head, head) },
@@ -434,7 +545,8 @@ impl Model {
                 Some(&changes),
                 &mut [projected],
             );
-            math::add(cpu, x, projected);
+            let norm = layer.norms.as_ref().map(|n| &n.attention);
+            self.add(workers, x, projected, norm, input, count);
 
             self.normalise(workers, x, &layer.ffn_norm, input, acts, count);
             let changes =
@@ -453,7 +565,11 @@ impl Model {
             each(workers, count, &|i| unsafe {
                 // Each call has its own vector.
                 let gate = gates.slice(i * hidden, hidden);
-                math::silu_times(cpu, gate, &up[i * hidden..][..hidden]);
+                let up = &up[i * hidden..][..hidden];
+                match gemma {
+                    Some(_) => math::gelu_times(cpu, gate, up),
+                    None => math::silu_times(cpu, gate, up),
+                }
                 places.store(cpu, i, gate);
             });
             let changes = Changes::new(&adapters, n, &[Target::Down], gate, &mut inner);
@@ -466,7 +582,8 @@ impl Model {
                 Some(&changes),
                 &mut [projected],
             );
-            math::add(cpu, x, projected);
+            let norm = layer.norms.as_ref().map(|n| &n.ffn);
+            self.add(workers, x, projected, norm, input, count);
         }
     }
 
@@ -523,6 +640,39 @@ impl Model {
             math::rms_norm(cpu, &x[i * width..][..width], weight, eps, out);
             places.store(cpu, i, out);
         });
+    }
+
+    /// Normalises each head of a vector.
+    fn normalise_heads(&self, x: &mut [f32], weight: &[f32]) {
+        let mut out = vec![0.0; self.shape.head];
+        for head in x.chunks_exact_mut(self.shape.head) {
+            math::rms_norm(self.cpu, head, weight, self.shape.eps, &mut out);
+            head.copy_from_slice(&out);
+        }
+    }
+
+    /// Adds what a part of a layer gives to the vectors, normalised if that part has a norm.
+    fn add(
+        &self,
+        workers: &Workers<'_>,
+        x: &mut [f32],
+        given: &[f32],
+        norm: Option<&Vec<f32>>,
+        normalised: &mut Vec<f32>,
+        count: usize,
+    ) {
+        let Some(weight) = norm else {
+            return math::add(self.cpu, x, given);
+        };
+        let (width, eps) = (self.shape.width, self.shape.eps);
+        normalised.resize(count * width, 0.0);
+        let out = Out(normalised.as_mut_ptr());
+        each(workers, count, &|i| unsafe {
+            // Each call has its own vector.
+            let out = out.slice(i * width, width);
+            math::rms_norm(self.cpu, &given[i * width..][..width], weight, eps, out);
+        });
+        math::add(self.cpu, x, normalised);
     }
 
     /// Quantises vectors.

@@ -1,13 +1,13 @@
-//! The embedded engine: GGUF models of the Llama family (Llama, Qwen2) on this machine's processor.
+//! The embedded engine: GGUF models of the Llama family (Llama, Qwen2, Gemma 3) on this machine's processor.
 
 use crate::{
     AdapterConfig, AdapterInfo, Engine, EngineConfig, EngineError, Finish, Generated, Job, Load,
     ModelConfig, ModelInfo, ModelState, Piece, Progress, Residency, ScoreQuery, ScoredPosition,
     adapter::{Adapter, Residents},
-    embed::Embedder,
     gguf::{Gguf, Reading},
     kernels::Cpu,
     llama::{Model, Shape},
+    onnx::{Classifier, Embedder},
     pool::{Pool, lower_priority},
     sampler,
     scheduler::{Event, Scheduler, Work},
@@ -39,6 +39,8 @@ pub struct LocalEngine {
     adapters: RwLock<Vec<AdapterEntry>>,
     residents: Mutex<Residents>,
     embedder: OnceLock<Result<Embedder, EngineError>>,
+    /// By name. Empty while it is being loaded, as everything here.
+    classifiers: Vec<(String, OnceLock<Result<Classifier, EngineError>>)>,
 }
 
 struct Entry {
@@ -92,7 +94,7 @@ impl LocalEngine {
         for model in &engine.models {
             engine.load_model(model);
         }
-        engine.load_embedder();
+        engine.load_encoders();
         engine
     }
 
@@ -110,8 +112,11 @@ impl LocalEngine {
             }
         }
         let loader = engine.clone();
-        if let Err(error) = beside("embeddings", move || loader.load_embedder()) {
-            let _ = engine.embedder.set(Err(error));
+        if let Err(error) = beside("encoders", move || loader.load_encoders()) {
+            let _ = engine.embedder.set(Err(error.clone()));
+            for (_, place) in &engine.classifiers {
+                let _ = place.set(Err(error.clone()));
+            }
         }
         engine
     }
@@ -133,6 +138,11 @@ impl LocalEngine {
             adapters: RwLock::new(adapters.collect()),
             residents: Mutex::new(Residents::new((config.adapter_mib as usize) << 20)),
             embedder: OnceLock::new(),
+            classifiers: config
+                .classifiers
+                .iter()
+                .map(|c| (c.name.clone(), OnceLock::new()))
+                .collect(),
             config: config.clone(),
         }
     }
@@ -161,15 +171,22 @@ impl LocalEngine {
         }
     }
 
-    fn load_embedder(&self) {
-        let Some(config) = &self.config.embedding else {
-            return;
-        };
-        let loaded = Embedder::load(config, self.config.compute_threads());
-        if let Err(error) = &loaded {
-            log::error!(target: "engine", "no embeddings: {error}");
+    fn load_encoders(&self) {
+        let threads = self.config.compute_threads();
+        if let Some(config) = &self.config.embedding {
+            let loaded = Embedder::load(config, threads);
+            if let Err(error) = &loaded {
+                log::error!(target: "engine", "no embeddings: {error}");
+            }
+            let _ = self.embedder.set(loaded);
         }
-        let _ = self.embedder.set(loaded);
+        for (config, (name, place)) in self.config.classifiers.iter().zip(&self.classifiers) {
+            let loaded = Classifier::load(config, threads);
+            if let Err(error) = &loaded {
+                log::error!(target: "engine", "{name} does not classify: {error}");
+            }
+            let _ = place.set(loaded);
+        }
     }
 
     /// Checks an adapter and serves it from now on, in place of one that had its name on that base. Answers in progress go
@@ -500,7 +517,10 @@ impl Engine for LocalEngine {
         let arrived = Instant::now();
         let prompt = served.tokenizer.prompt(&job.messages)?;
         ensure_fits(prompt.len(), job.max_tokens, &manifest)?;
-        let _slot = served.slots.acquire()?;
+        let mut go_on = || sink(Piece::default()).is_continue();
+        let Some(_slot) = served.slots.acquire_while(&mut go_on)? else {
+            return Ok(Generated::cancelled(manifest, prompt, arrived.elapsed()));
+        };
         let started = Instant::now();
         let tokenizer = served.tokenizer.clone();
         let work = Work::Generate {
@@ -521,6 +541,11 @@ impl Engine for LocalEngine {
         let mut finish = None;
         while finish.is_none() {
             let (token, logprob) = match ticket.events.recv() {
+                Ok(Event::Reading) if sink(Piece::default()).is_break() => {
+                    finish = Some(Finish::Cancelled);
+                    continue;
+                }
+                Ok(Event::Reading) => continue,
                 Ok(Event::Prefilled) => {
                     read = Instant::now();
                     continue;
@@ -613,7 +638,7 @@ impl Engine for LocalEngine {
                 Event::Scored(score) => scores.push(score),
                 Event::Done => return Ok(scores),
                 Event::NotFinite => return Err(not_finite()),
-                Event::Prefilled | Event::Token(..) => {}
+                Event::Reading | Event::Prefilled | Event::Token(..) => {}
             }
         }
         Err(EngineError::Failed("the model stopped scoring".into()))
@@ -629,6 +654,21 @@ impl Engine for LocalEngine {
             None => Err(EngineError::Loading("embeddings".into(), 0)),
             Some(Err(error)) => Err(error.clone()),
             Some(Ok(embedder)) => embedder.embed(texts),
+        }
+    }
+
+    fn classify(
+        &self,
+        classifier: &str,
+        texts: &[&str],
+    ) -> Result<Vec<Vec<(String, f32)>>, EngineError> {
+        match self.classifiers.iter().find(|(name, _)| name == classifier) {
+            None => Err(EngineError::UnknownModel(classifier.into())),
+            Some((name, place)) => match place.get() {
+                None => Err(EngineError::Loading(name.clone(), 0)),
+                Some(Err(error)) => Err(error.clone()),
+                Some(Ok(classifier)) => classifier.classify(texts),
+            },
         }
     }
 

@@ -133,6 +133,19 @@ for_each_cpu! {
     }
 }
 
+for_each_cpu! {
+    /// The gate of GeGLU: `gate = gelu(gate) * up`, with GELU as its tanh formula, which is `x / (1 + e^-2u)`.
+    pub(crate) fn gelu_times(gate: &mut [f32], up: &[f32]) {
+        /// 2 * sqrt(2 / pi).
+        const FACTOR: f32 = 1.595_769_1;
+        for (gate, up) in gate.iter_mut().zip(up) {
+            let x = *gate;
+            let u = FACTOR * x * (0.044_715 * x).mul_add(x, 1.0);
+            *gate = x / (1.0 + exp(-u)) * up;
+        }
+    }
+}
+
 /// The number that bf16 bits stand for.
 #[inline(always)]
 fn bf16(bits: u16) -> f32 {
@@ -233,7 +246,7 @@ for_each_cpu! {
 }
 
 for_each_cpu! {
-    /// Attention of one query head over the first `count` positions.
+    /// Attention of one query head over the positions from `first` up to `count`.
     ///
     /// `keys` holds blocks of 16 positions, `key_stride` apart, in each of them number after number of a key for all 16; `values` holds
     /// one value after the other, `value_stride` apart. `scores` is scratch.
@@ -243,10 +256,16 @@ for_each_cpu! {
         key_stride: usize,
         values: &[f32],
         value_stride: usize,
+        first: usize,
         count: usize,
         scores: &mut Vec<f32>,
         out: &mut [f32],
     ) {
+        // Whole blocks of positions that are not seen are left out, and the others in the first block masked.
+        let skipped = first / LANES;
+        let keys = &keys[skipped * key_stride..];
+        let values = &values[skipped * LANES * value_stride..];
+        let (first, count) = (first % LANES, count - skipped * LANES);
         let blocks = count.div_ceil(LANES);
         scores.resize(blocks * LANES, 0.0);
         let factor = 1.0 / (query.len() as f32).sqrt();
@@ -262,6 +281,7 @@ for_each_cpu! {
                 *score = lane * factor;
             }
         }
+        scores[..first].fill(f32::NEG_INFINITY);
         scores[count..].fill(f32::NEG_INFINITY);
         let mut most = [f32::NEG_INFINITY; LANES];
         for chunk in scores.chunks_exact(LANES) {
@@ -342,30 +362,43 @@ mod tests {
                 (score / 8.0).exp()
             })
             .collect();
-        let total: f64 = weights.iter().sum();
-        let mut reference: Option<Vec<f32>> = None;
-        for cpu in [Cpu::Plain, Cpu::detect()] {
-            let mut out = vec![0.0; head];
-            attend(
-                cpu,
-                &query,
-                &keys,
-                head * LANES,
-                &values,
-                head,
-                count,
-                &mut vec![],
-                &mut out,
-            );
-            for (d, out) in out.iter().enumerate() {
-                let exact: f64 = weights
-                    .iter()
-                    .enumerate()
-                    .map(|(p, w)| w / total * f64::from(value(p, d)))
-                    .sum();
-                assert!((exact - f64::from(*out)).abs() < 1e-5);
+        for first in [0, 5, 17] {
+            let total: f64 = weights[first..].iter().sum();
+            let mut reference: Option<Vec<f32>> = None;
+            for cpu in [Cpu::Plain, Cpu::detect()] {
+                let mut out = vec![0.0; head];
+                attend(
+                    cpu,
+                    &query,
+                    &keys,
+                    head * LANES,
+                    &values,
+                    head,
+                    first,
+                    count,
+                    &mut vec![],
+                    &mut out,
+                );
+                for (d, out) in out.iter().enumerate() {
+                    let seen = weights.iter().enumerate().skip(first);
+                    let exact: f64 = seen.map(|(p, w)| w / total * f64::from(value(p, d))).sum();
+                    assert!((exact - f64::from(*out)).abs() < 1e-5);
+                }
+                assert_eq!(reference.get_or_insert(out.clone()), &out);
             }
-            assert_eq!(reference.get_or_insert(out.clone()), &out);
+        }
+    }
+
+    #[test]
+    fn gelu_is_the_tanh_formula() {
+        for i in -1_000..1_000 {
+            let x = i as f32 / 50.0;
+            let exact = f64::from(x);
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (exact + 0.044_715 * exact.powi(3));
+            let mut gate = [x];
+            gelu_times(Cpu::Plain, &mut gate, &[3.0]);
+            let error = f64::from(gate[0]) - 1.5 * exact * (1.0 + u.tanh());
+            assert!(error.abs() < 1e-5, "{x}: {error}");
         }
     }
 }

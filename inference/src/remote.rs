@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | vLLM | `return_token_ids` | with every part of the stream |
 //! | SGLang | `return_input_ids_in_sglext`, `return_output_ids_in_sglext` | in the last part of the stream |
-//! | llama.cpp | `/apply-template`, `/tokenize`, `/completion` with `return_tokens` | with the whole answer, which comes in one piece |
+//! | llama.cpp | `/apply-template`, `/tokenize`, `/lora-adapters`, `/completion` with `return_tokens` | with the whole answer, which comes in one piece |
 //!
 //! llama.cpp is not asked for a stream because its stream leaves out the ids of tokens that end inside a character.
 //!
@@ -38,7 +38,7 @@ use std::{
 };
 use touchstone_primitives::{manifest::Manifest, request::Role};
 use transport::{Fault, Transport};
-use wire::{Chunk, Completion, Embeddings, Listing, Prompt, Tokens};
+use wire::{Chunk, Completion, Embeddings, Listing, LoraAdapter, Prompt, Tokens};
 
 /// Most bytes of a reply that is not a stream.
 const MAX_REPLY: usize = 16 << 20;
@@ -64,6 +64,8 @@ struct Server {
 struct Model {
     name: String,
     remote_name: String,
+    /// Where the server has the adapter, if it is for this engine to switch it on.
+    lora: Option<String>,
     manifest: Manifest,
 }
 
@@ -87,6 +89,7 @@ impl RemoteEngine {
             .map(|(model, manifest)| Model {
                 name: model.name.clone(),
                 remote_name: model.remote_name.clone(),
+                lora: model.lora.clone(),
                 manifest,
             })
             .collect();
@@ -204,7 +207,20 @@ impl Server {
                 self.config.limits.poll().as_secs()
             )),
             Ok(listing) if listing.data.iter().any(|m| m.id == model.remote_name) => {
-                ModelState::Ready
+                match self.switch(model) {
+                    Ok(_) => ModelState::Ready,
+                    Err(fault) => ModelState::Failed(format!("{}: {fault}", self.config.url)),
+                }
+            }
+            Ok(_) if model.lora.is_some() && self.config.kind == RemoteKind::Vllm => {
+                match self.load_adapter(model) {
+                    Ok(()) => ModelState::Ready,
+                    Err(fault) => ModelState::Failed(format!(
+                        "{} does not load the adapter: {fault}; start vLLM with --enable-lora and \
+                         VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, or with --lora-modules",
+                        self.config.url
+                    )),
+                }
             }
             Ok(listing) => ModelState::Failed(format!(
                 "{} does not serve \"{}\" but {:?}; correct `remoteName`",
@@ -234,6 +250,38 @@ impl Server {
         *known = states;
     }
 
+    /// Has vLLM load an adapter that it does not list.
+    fn load_adapter(&self, model: &Model) -> Result<(), Fault> {
+        let body = json!({ "lora_name": model.remote_name, "lora_path": model.lora });
+        let wait = self.config.limits.first_token();
+        self.transport
+            .post("/load_lora_adapter", &body, wait, &mut || true)?;
+        Ok(())
+    }
+
+    /// llama.cpp's adapters, each switched on or off for a request to a model. A request that says nothing about them would be answered
+    /// with all that the server was started with.
+    fn switch(&self, model: &Model) -> Result<Vec<Value>, Fault> {
+        if self.config.kind != RemoteKind::LlamaCpp {
+            return Ok(Vec::new());
+        }
+        let known: Vec<LoraAdapter> = self
+            .transport
+            .get_native("/lora-adapters", self.config.limits.first_token())?
+            .json(MAX_REPLY)?;
+        let wanted = |adapter: &LoraAdapter| Some(&adapter.path) == model.lora.as_ref();
+        if model.lora.is_some() && !known.iter().any(wanted) {
+            return Err(Fault::Setup(
+                "apply the adapter: the server does not list it under /lora-adapters; start llama-server with --lora and the same file \
+                 as `lora` in the remote configuration",
+            ));
+        }
+        let known = known.iter();
+        Ok(known
+            .map(|a| json!({ "id": a.id, "scale": if wanted(a) { 1 } else { 0 } }))
+            .collect())
+    }
+
     /// One attempt to have a streamed answer, from vLLM or SGLang.
     fn stream(
         &self,
@@ -261,13 +309,18 @@ impl Server {
         }
         let missing = Fault::Setup(self.config.kind.how_to_get_ids());
         let mut deadline = Instant::now() + limits.first_token();
-        let mut reply = self
-            .transport
-            .post("/chat/completions", &body, limits.first_token())?;
+        let mut reply = {
+            let mut go_on = || sink(Piece::default()).is_continue();
+            let wait = limits.first_token();
+            self.transport
+                .post("/chat/completions", &body, wait, &mut go_on)?
+        };
         reply.expect_stream()?;
         let (mut finish, mut usage, mut logprobs) = (None, None, Vec::new());
         loop {
-            let line = reply.line(deadline)?.ok_or(Fault::Truncated)?;
+            let mut go_on = || sink(Piece::default()).is_continue();
+            let line = reply.line(deadline, &mut go_on)?;
+            let line = line.ok_or(Fault::Truncated)?;
             let Some(data) = line.strip_prefix("data:").map(str::trim) else {
                 continue;
             };
@@ -354,9 +407,10 @@ impl Server {
         sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
     ) -> Result<Finish, Fault> {
         let limits = &self.config.limits;
-        let ask = |path: &str, mut body: Value, wait: Duration| {
+        let mut ask = |path: &str, mut body: Value, wait: Duration| {
             body["model"] = json!(model.remote_name);
-            self.transport.post_native(path, &body, wait)
+            let mut go_on = || sink(Piece::default()).is_continue();
+            self.transport.post_native(path, &body, wait, &mut go_on)
         };
         let missing = Fault::Setup(self.config.kind.how_to_get_ids());
         let prompt: Prompt = ask(
@@ -374,7 +428,12 @@ impl Server {
         answer.prompt_token_ids = tokens.tokens;
         ensure_fits(answer, job, model)?;
 
+        let adapters = self.switch(model)?;
         let mut body = sampling(job);
+        // What the server keeps of earlier prompts may have been computed with another adapter.
+        body["cache_prompt"] = json!(adapters.is_empty());
+        body["lora"] = json!(adapters);
+        body["n_probs"] = json!(1);
         body["prompt"] = json!(answer.prompt_token_ids);
         body["n_predict"] = json!(job.max_tokens);
         body["repeat_penalty"] = json!(1);
@@ -393,7 +452,11 @@ impl Server {
         let piece = Piece {
             text: reply.content,
             token_ids: reply.tokens,
-            logprobs: Vec::new(),
+            logprobs: reply
+                .completion_probabilities
+                .iter()
+                .map(|p| p.logprob)
+                .collect(),
         };
         match (deliver(answer, piece, job, sink)?, reply.stop_type.as_str()) {
             (ControlFlow::Break(()), _) => Ok(Finish::Cancelled),
@@ -494,7 +557,15 @@ impl Engine for RemoteEngine {
     ) -> Result<Generated, EngineError> {
         let model = self.model(&job.model)?;
         let arrived = Instant::now();
-        let _slot = self.slots.acquire()?;
+        let mut go_on = || sink(Piece::default()).is_continue();
+        let Some(_slot) = self.slots.acquire_while(&mut go_on)? else {
+            let manifest = model.manifest.clone();
+            return Ok(Generated::cancelled(
+                manifest,
+                Vec::new(),
+                arrived.elapsed(),
+            ));
+        };
         let queued = arrived.elapsed();
         let (started, finish, answer) = self.guarded(&model.name, || {
             let started = Instant::now();
@@ -502,6 +573,10 @@ impl Engine for RemoteEngine {
             let result = match self.server.config.kind {
                 RemoteKind::LlamaCpp => self.server.whole(model, job, &mut answer, sink),
                 _ => self.server.stream(model, job, &mut answer, sink),
+            };
+            let result = match result {
+                Err(Fault::Cancelled) => Ok(Finish::Cancelled),
+                result => result,
             };
             (
                 answer.first.is_some(),
@@ -539,7 +614,7 @@ impl Engine for RemoteEngine {
             let vectors = self
                 .server
                 .transport
-                .post("/embeddings", &body, wait)
+                .post("/embeddings", &body, wait, &mut || true)
                 .and_then(|mut reply| reply.json::<Embeddings>(MAX_REPLY))
                 .and_then(|reply| reply.vectors(texts.len()));
             (false, vectors)

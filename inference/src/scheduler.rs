@@ -46,8 +46,10 @@ pub(crate) enum Work {
     },
 }
 
-/// What comes back, in this order: `Prefilled`, tokens or scores, then the channel closes.
+/// What comes back, in this order: `Reading`, `Prefilled`, tokens or scores, then the channel closes.
 pub(crate) enum Event {
+    /// A part of the prompt has been read, and more is left.
+    Reading,
     /// The prompt has been read.
     Prefilled,
     /// A token of the answer and its natural-log probability.
@@ -218,6 +220,8 @@ fn run(model: &Model, pool: &Pool, inbox: &Receiver<Submission>, mut prefixes: P
                 tokens.truncate(cache.length);
                 prefixes.keep(submission.adapter(), tokens, cache);
             }
+            let reading = sequences.iter().filter(|s| s.reading());
+            reading.for_each(|s| s.send(Event::Reading));
         }
     }
 }

@@ -1,8 +1,11 @@
 //! How many jobs may run and wait at a time, first come first served.
 
 use crate::{EngineError, Load};
-use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::{collections::VecDeque, time::Duration};
+
+/// How often somebody who waits is asked whether to go on.
+pub(crate) const ASK: Duration = Duration::from_millis(50);
 
 /// A bounded number of places with a bounded queue in front of them.
 pub(crate) struct Slots {
@@ -35,10 +38,23 @@ impl Slots {
 
     /// Waits for a place, or fails at once when the queue is full.
     pub(crate) fn acquire(&self) -> Result<Slot<'_>, EngineError> {
+        loop {
+            if let Some(slot) = self.acquire_while(&mut || true)? {
+                return Ok(slot);
+            }
+        }
+    }
+
+    /// Waits for a place as long as `go_on` says so, which is asked again and again; `None` if it says no. Fails at once when the
+    /// queue is full.
+    pub(crate) fn acquire_while(
+        &self,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Slot<'_>>, EngineError> {
         let mut state = self.state.lock();
         if state.active < self.slots && state.waiting.is_empty() {
             state.active += 1;
-            return Ok(Slot(self));
+            return Ok(Some(Slot(self)));
         }
         if state.waiting.len() >= self.queue as usize {
             let queued = state.waiting.len() as u32;
@@ -51,12 +67,21 @@ impl Slots {
         state.next_ticket += 1;
         state.waiting.push_back(ticket);
         while state.active >= self.slots || state.waiting.front() != Some(&ticket) {
-            self.freed.wait(&mut state);
+            if !self.freed.wait_for(&mut state, ASK).timed_out() {
+                continue;
+            }
+            // Not under the lock: whoever is asked may look at the load.
+            let goes_on = MutexGuard::unlocked(&mut state, &mut *go_on);
+            if !goes_on {
+                state.waiting.retain(|t| *t != ticket);
+                self.freed.notify_all();
+                return Ok(None);
+            }
         }
         state.waiting.pop_front();
         state.active += 1;
         self.freed.notify_all();
-        Ok(Slot(self))
+        Ok(Some(Slot(self)))
     }
 
     /// How many run and wait.
@@ -80,6 +105,30 @@ impl Drop for Slot<'_> {
 mod tests {
     use super::*;
     use std::sync::{Arc, mpsc};
+
+    #[test]
+    fn whoever_stops_waiting_leaves_the_queue_to_the_next() {
+        let slots = Slots::new(1, 2);
+        let first = slots.acquire().unwrap();
+        std::thread::scope(|scope| {
+            let gone = scope.spawn(|| slots.acquire_while(&mut || slots.load().queued < 2));
+            while slots.load().queued == 0 {
+                std::thread::yield_now();
+            }
+            let next = scope.spawn(|| slots.acquire());
+            assert!(matches!(gone.join().unwrap(), Ok(None)));
+            assert_eq!(
+                slots.load(),
+                Load {
+                    active: 1,
+                    queued: 1
+                }
+            );
+            drop(first);
+            assert!(next.join().unwrap().is_ok());
+        });
+        assert_eq!(slots.load(), Load::default());
+    }
 
     #[test]
     fn places_are_given_in_order_of_arrival() {

@@ -1,6 +1,10 @@
 //! Text to tokens and back, and conversations to prompts, from what a GGUF file says about itself.
 
-use crate::{EngineError, gguf::Gguf};
+use crate::{
+    EngineError,
+    gguf::Gguf,
+    sentencepiece::{SPACE, SentencePiece},
+};
 use codec::Encode;
 use minijinja::{Environment, context, syntax::SyntaxConfig};
 use std::collections::{BTreeMap, HashMap};
@@ -27,13 +31,14 @@ const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{
 /// Around the number of a text that was taken out of a message because it reads like a special token.
 const MARKS: [char; 2] = ['\u{f0000}', '\u{f0001}'];
 /// GGUF's token types.
+const NORMAL: i64 = 1;
 const CONTROL: i64 = 3;
 const USER_DEFINED: i64 = 4;
+const BYTE: i64 = 6;
 
 /// Everything about a model's text.
 pub(crate) struct Tokenizer {
-    bpe: BPE,
-    splitter: PreTokenizerWrapper,
+    vocabulary: Vocabulary,
     /// Bytes of every token; empty for control tokens.
     bytes: Vec<Vec<u8>>,
     /// Tokens that stand for themselves in a rendered prompt, and whether a message must not contain them.
@@ -49,20 +54,28 @@ pub(crate) struct Tokenizer {
     pub(crate) template_hash: H256,
 }
 
+/// How text without special tokens becomes tokens.
+enum Vocabulary {
+    /// Byte-level BPE, as of GPT-2.
+    ByteLevel {
+        bpe: BPE,
+        splitter: PreTokenizerWrapper,
+    },
+    SentencePiece(SentencePiece),
+}
+
 impl Tokenizer {
-    /// Takes tokenizer and chat template from a file's metadata.
+    /// Takes tokenizer and chat template from a file's metadata. A file without a template may have it beside it, under its own
+    /// name with the ending `.jinja`.
     pub(crate) fn new(gguf: &Gguf) -> Result<Self, EngineError> {
         let kind = gguf.text("tokenizer.ggml.model")?;
-        if kind != "gpt2" {
-            return Err(gguf.bad("tokenizer.ggml.model: gpt2 (byte-level BPE)", kind));
+        let sentencepiece = kind == "llama";
+        if kind != "gpt2" && !sentencepiece {
+            let known = "tokenizer.ggml.model: gpt2 (byte-level BPE) or llama (SentencePiece)";
+            return Err(gguf.bad(known, kind));
         }
-        let pre = gguf.text("tokenizer.ggml.pre")?;
-        let splitter = splitter(pre).ok_or_else(|| {
-            gguf.bad("tokenizer.ggml.pre: smollm, gpt-2, llama-bpe or qwen2", pre)
-        })?;
         let tokens = gguf.texts("tokenizer.ggml.tokens")?;
         let types = gguf.numbers("tokenizer.ggml.token_type")?;
-        let merges = gguf.texts("tokenizer.ggml.merges")?;
         if tokens.is_empty() || types.len() != tokens.len() {
             return Err(gguf.bad(
                 "as many token types as tokens",
@@ -73,55 +86,24 @@ impl Tokenizer {
         let bos = gguf.number("tokenizer.ggml.bos_token_id", 0, most)? as u32;
         let eos = gguf.number("tokenizer.ggml.eos_token_id", 0, most)? as u32;
         let add_bos = gguf.flag("tokenizer.ggml.add_bos_token", false)?;
-        let source = gguf.text("tokenizer.chat_template")?;
-
-        let hash = tagged_hash(
-            "touchstone/tokenizer/1",
-            &[&(kind, pre, &tokens, &types, &merges, bos, eos, add_bos).encode()],
-        );
+        let source = template_source(gguf)?;
         let template_hash = tagged_hash("touchstone/chat-template/1", &[source.as_bytes()]);
 
-        let vocabulary: HashMap<String, u32> = tokens
-            .iter()
-            .zip(0u32..)
-            .map(|(text, id)| (text.to_string(), id))
-            .collect();
-        let mut pairs = Vec::with_capacity(merges.len());
-        for merge in &merges {
-            let (a, b) = merge
-                .split_once(' ')
-                .ok_or_else(|| gguf.bad("merges of two parts", format!("{merge:?}")))?;
-            pairs.push((a.to_string(), b.to_string()));
-        }
-        let bpe = BPE::builder()
-            .vocab_and_merges(
-                vocabulary
-                    .into_iter()
-                    .collect::<tokenizers::models::bpe::Vocab>(),
-                pairs,
-            )
-            .build()
-            .map_err(|e| gguf.bad("merges of tokens in the vocabulary", e.to_string()))?;
-
-        let alphabet: HashMap<char, u8> = byte_alphabet();
         let mut specials = BTreeMap::new();
-        let mut bytes = Vec::with_capacity(tokens.len());
         for ((text, kind), id) in tokens.iter().zip(&types).zip(0u32..) {
             if matches!(*kind, CONTROL | USER_DEFINED) && !text.is_empty() {
                 specials.insert(text.to_string(), (id, *kind == CONTROL));
             }
-            bytes.push(match *kind {
-                CONTROL => Vec::new(),
-                USER_DEFINED => text.as_bytes().to_vec(),
-                _ => text
-                    .chars()
-                    .flat_map(|c| match alphabet.get(&c) {
-                        Some(byte) => vec![*byte],
-                        None => c.to_string().into_bytes(),
-                    })
-                    .collect(),
-            });
         }
+        let ids = (bos, eos, add_bos);
+        let Read {
+            vocabulary,
+            bytes,
+            hash,
+        } = match sentencepiece {
+            true => read_sentencepiece(gguf, &tokens, &types, ids)?,
+            false => read_byte_level(gguf, &tokens, &types, ids)?,
+        };
         let mut ends = vec![eos];
         if gguf.metadata.contains_key("tokenizer.ggml.eot_token_id") {
             ends.push(gguf.number("tokenizer.ggml.eot_token_id", 0, most)? as u32);
@@ -150,7 +132,7 @@ impl Tokenizer {
             },
         );
         template
-            .add_template_owned("chat", source.to_string())
+            .add_template_owned("chat", source)
             .map_err(|e| gguf.bad("tokenizer.chat_template: a Jinja template", e.to_string()))?;
         let text_of = |id: u32| {
             tokens
@@ -159,8 +141,7 @@ impl Tokenizer {
                 .unwrap_or_default()
         };
         let tokenizer = Self {
-            bpe,
-            splitter,
+            vocabulary,
             bytes,
             specials,
             ends,
@@ -312,20 +293,147 @@ impl Tokenizer {
         if text.is_empty() {
             return Ok(());
         }
+        let (bpe, splitter) = match &self.vocabulary {
+            Vocabulary::ByteLevel { bpe, splitter } => (bpe, splitter),
+            Vocabulary::SentencePiece(vocabulary) => {
+                vocabulary.encode(text, tokens);
+                return Ok(());
+            }
+        };
         let failed = |e: tokenizers::Error| EngineError::Failed(format!("the tokenizer: {e}"));
         let mut pieces = PreTokenizedString::from(text);
-        self.splitter.pre_tokenize(&mut pieces).map_err(failed)?;
+        splitter.pre_tokenize(&mut pieces).map_err(failed)?;
         for (piece, _, _) in pieces.get_splits(OffsetReferential::Original, OffsetType::Byte) {
-            tokens.extend(
-                self.bpe
-                    .tokenize(piece)
-                    .map_err(failed)?
-                    .into_iter()
-                    .map(|t| t.id),
-            );
+            let piece = bpe.tokenize(piece).map_err(failed)?;
+            tokens.extend(piece.into_iter().map(|t| t.id));
         }
         Ok(())
     }
+}
+
+/// A vocabulary as it comes out of a file, with the bytes of its tokens and a hash of everything that matters.
+struct Read {
+    vocabulary: Vocabulary,
+    bytes: Vec<Vec<u8>>,
+    hash: H256,
+}
+
+/// The chat template: the file's own, or what lies beside it.
+fn template_source(gguf: &Gguf) -> Result<String, EngineError> {
+    let beside = gguf.path().with_extension("jinja");
+    if gguf.metadata.contains_key("tokenizer.chat_template") || !beside.exists() {
+        let source = gguf.text("tokenizer.chat_template");
+        return source.map(String::from).map_err(|_| {
+            let wanted = format!(
+                "tokenizer.chat_template, or a template in {}",
+                beside.display()
+            );
+            gguf.bad(wanted, "no text there and no such file")
+        });
+    }
+    std::fs::read_to_string(&beside).map_err(|e| EngineError::BadModel {
+        file: beside,
+        expected: "a chat template".into(),
+        found: e.to_string(),
+    })
+}
+
+fn read_byte_level(
+    gguf: &Gguf,
+    tokens: &[&str],
+    types: &[i64],
+    (bos, eos, add_bos): (u32, u32, bool),
+) -> Result<Read, EngineError> {
+    let pre = gguf.text("tokenizer.ggml.pre")?;
+    let splitter = splitter(pre)
+        .ok_or_else(|| gguf.bad("tokenizer.ggml.pre: smollm, gpt-2, llama-bpe or qwen2", pre))?;
+    let merges = gguf.texts("tokenizer.ggml.merges")?;
+    let hash = tagged_hash(
+        "touchstone/tokenizer/1",
+        &[&("gpt2", pre, tokens, types, &merges, bos, eos, add_bos).encode()],
+    );
+    let ids = tokens.iter().map(|text| text.to_string()).zip(0u32..);
+    let mut pairs = Vec::with_capacity(merges.len());
+    for merge in &merges {
+        let (a, b) = merge
+            .split_once(' ')
+            .ok_or_else(|| gguf.bad("merges of two parts", format!("{merge:?}")))?;
+        pairs.push((a.to_string(), b.to_string()));
+    }
+    let bpe = BPE::builder()
+        .vocab_and_merges(ids.collect::<tokenizers::models::bpe::Vocab>(), pairs)
+        .build()
+        .map_err(|e| gguf.bad("merges of tokens in the vocabulary", e.to_string()))?;
+    let alphabet: HashMap<char, u8> = byte_alphabet();
+    let spelt = |c: char| match alphabet.get(&c) {
+        Some(byte) => vec![*byte],
+        None => c.to_string().into_bytes(),
+    };
+    let bytes = tokens.iter().zip(types).map(|(text, kind)| match *kind {
+        CONTROL => Vec::new(),
+        USER_DEFINED => text.as_bytes().to_vec(),
+        _ => text.chars().flat_map(spelt).collect(),
+    });
+    Ok(Read {
+        bytes: bytes.collect(),
+        vocabulary: Vocabulary::ByteLevel { bpe, splitter },
+        hash,
+    })
+}
+
+fn read_sentencepiece(
+    gguf: &Gguf,
+    tokens: &[&str],
+    types: &[i64],
+    (bos, eos, add_bos): (u32, u32, bool),
+) -> Result<Read, EngineError> {
+    let scores = gguf.floats("tokenizer.ggml.scores")?;
+    if scores.len() != tokens.len() {
+        return Err(gguf.bad(
+            "as many tokenizer.ggml.scores as tokens",
+            format!("{} tokens, {} scores", tokens.len(), scores.len()),
+        ));
+    }
+    let space_first = gguf.flag("tokenizer.ggml.add_space_prefix", true)?;
+    let bits: Vec<u32> = scores.iter().map(|score| score.to_bits()).collect();
+    let hash = tagged_hash(
+        "touchstone/tokenizer/1",
+        &[&("llama", tokens, types, bits, bos, eos, add_bos, space_first).encode()],
+    );
+    let byte_of = |text: &str| {
+        let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
+        u8::from_str_radix(digits, 16).ok()
+    };
+    let mut of_bytes = [None; 256];
+    let mut bytes = Vec::with_capacity(tokens.len());
+    for ((text, kind), id) in tokens.iter().zip(types).zip(0u32..) {
+        bytes.push(match *kind {
+            NORMAL => text.replace(SPACE, " ").into_bytes(),
+            USER_DEFINED => text.as_bytes().to_vec(),
+            BYTE => {
+                let byte = byte_of(text).ok_or_else(|| {
+                    gguf.bad("byte tokens from <0x00> to <0xFF>", format!("{text:?}"))
+                })?;
+                of_bytes[usize::from(byte)] = Some(id);
+                vec![byte]
+            }
+            _ => Vec::new(),
+        });
+    }
+    if let Some(byte) = of_bytes.iter().position(Option::is_none) {
+        let wanted = format!("a token for each byte, <0x{byte:02X}> among them");
+        return Err(gguf.bad(wanted, "no such token"));
+    }
+    let normal = tokens.iter().zip(0u32..).zip(scores.iter().zip(types));
+    let normal = normal
+        .filter(|(_, (_, kind))| **kind == NORMAL)
+        .map(|((text, id), (score, _))| (*text, id, *score));
+    let of_bytes = of_bytes.map(Option::unwrap_or_default);
+    Ok(Read {
+        vocabulary: Vocabulary::SentencePiece(SentencePiece::new(normal, of_bytes, space_first)),
+        bytes,
+        hash,
+    })
 }
 
 /// How text is cut before merging, by the names that llama.cpp gives.

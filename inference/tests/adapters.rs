@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{HIDDEN, Tensor, Tiny, WIDTH, random};
+use common::{GEMMA_HEAD, HIDDEN, Tensor, Tiny, WIDTH, random};
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 use touchstone_inference::*;
 use touchstone_primitives::request::{Message, Role};
@@ -235,6 +235,52 @@ fn adapter_gives_what_merged_weights_give_for_every_target_module() {
         );
     }
     assert_eq!(scores(&base, "tiny"), untouched);
+}
+
+/// The tiny Gemma 3 with plain weights, with changes merged into them; its file keeps the order of rows.
+fn gemma(changes: &[common::Change]) -> Tiny {
+    let mut tiny = Tiny::gemma3();
+    for tensor in tiny.tensors.iter_mut().filter(|t| t.dimensions.len() == 2) {
+        let (cols, rows) = (tensor.dimensions[0] as usize, tensor.dimensions[1] as usize);
+        let mut weights = random(&tensor.name, cols * rows, 0.2);
+        let of_this =
+            |c: &&common::Change| tensor.name == format!("blk.{}.{}.weight", c.layer, c.tensor);
+        for change in changes.iter().filter(of_this) {
+            for (index, weight) in weights.iter_mut().enumerate() {
+                let (row, col) = (index / cols, index % cols);
+                let products = (0..common::RANK)
+                    .map(|r| change.b[row * common::RANK + r] * change.a[r * cols + col]);
+                *weight += products.sum::<f32>();
+            }
+        }
+        *tensor = Tensor::matrix(&tensor.name.clone(), cols, &weights);
+    }
+    tiny
+}
+
+#[test]
+fn adapter_of_gemma_gives_what_merged_weights_give_for_every_target_module() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = engine(dir.path(), &gemma(&[]), 1);
+    let untouched = scores(&base, "tiny");
+    let sizes = [WIDTH, 2 * GEMMA_HEAD, GEMMA_HEAD, HIDDEN];
+    for target in TARGETS.map(|t| Some(t.0)).into_iter().chain([None]) {
+        let name = target.unwrap_or("all");
+        let mut changes = common::changes(name, 2, sizes, 0.3);
+        changes.retain(|c| target.is_none_or(|t| c.module == t));
+        let folder = dir.path().join(name);
+        common::write_peft(&folder, &changes);
+        base.add_adapter(&adapter(name, &folder)).expect("it fits");
+        let with = scores(&base, name);
+        let reference = engine(dir.path(), &gemma(&changes), 1);
+        let error = distance(&with, &scores(&reference, "tiny"));
+        let effect = distance(&with, &untouched);
+        println!("{name}: error {error}, effect {effect}");
+        assert!(
+            error < 0.12 && effect > 2.0 * error,
+            "{name}: error {error}, effect {effect}"
+        );
+    }
 }
 
 #[test]

@@ -255,6 +255,108 @@ fn each_fault_is_named() {
 }
 
 #[test]
+fn each_fault_of_a_gemma_is_named() {
+    let tiny = Tiny::gemma3;
+    let text = |s: &str| Value::Text(s.into());
+    assert_eq!(refusal(&tiny().bytes()), "");
+    let without = |name: &str| {
+        let mut tiny = tiny();
+        tiny.tensors.retain(|t| t.name != name);
+        tiny.bytes()
+    };
+    let mut no_byte = tiny();
+    for (key, value) in &mut no_byte.values {
+        if let (true, Value::Texts(tokens)) = (key == "tokenizer.ggml.tokens", value) {
+            tokens[4 + 0x41] = "<0x42>".into();
+        }
+    }
+    let heads = "gemma3.attention.head_count";
+    let window = "gemma3.attention.sliding_window";
+    let scores = "tokenizer.ggml.scores";
+    let cases = [
+        (
+            tiny().set(heads, Value::U32(4)).bytes(),
+            "attn_q.weight with 192 rows",
+        ),
+        (tiny().set(heads, Value::U32(0)).bytes(), heads),
+        (
+            tiny()
+                .set("gemma3.attention.key_length", Value::U32(40))
+                .bytes(),
+            "divide evenly",
+        ),
+        (
+            tiny()
+                .set("gemma3.attention.value_length", Value::U32(32))
+                .bytes(),
+            "value_length: 48",
+        ),
+        (
+            tiny()
+                .set("gemma3.rope.scaling.type", text("linear"))
+                .bytes(),
+            "rope.scaling.type",
+        ),
+        (tiny().without(window).bytes(), window),
+        (tiny().set(window, Value::U32(0)).bytes(), window),
+        (
+            without("blk.1.post_ffw_norm.weight"),
+            "blk.1.post_ffw_norm.weight",
+        ),
+        (
+            without("blk.0.attn_q_norm.weight"),
+            "blk.0.attn_q_norm.weight",
+        ),
+        (tiny().without(scores).bytes(), scores),
+        (
+            tiny().set(scores, Value::F32s(vec![1.0; 7])).bytes(),
+            "7 scores",
+        ),
+        (
+            tiny().set(scores, Value::F32s(vec![f32::NAN; 270])).bytes(),
+            "finite numbers",
+        ),
+        (
+            tiny().set("tokenizer.ggml.model", text("t5")).bytes(),
+            "found t5",
+        ),
+        (no_byte.bytes(), "<0x41> among them"),
+        (
+            tiny().without("tokenizer.chat_template").bytes(),
+            "model.jinja",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        let why = refusal(&bytes);
+        println!("{why}");
+        assert!(why.contains(expected), "{expected:?} is not in {why:?}");
+    }
+}
+
+#[test]
+fn template_beside_a_file_serves_one_that_has_none() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let bytes = Tiny::gemma3().without("tokenizer.chat_template").bytes();
+    let model = write(&dir, "model.gguf", &bytes);
+    let beside = dir.path().join("model.jinja");
+    std::fs::write(&beside, "<turn>{{ messages[0]['content'] }} hello").expect("written");
+    let engine = load(vec![model.clone()]);
+    let given = answer(&engine, None).expect("it answers");
+    assert_eq!(
+        given.prompt_token_ids,
+        [3, 269, 269],
+        "<turn>, and twice a space with hello"
+    );
+    let hash = given.manifest.chat_template;
+    std::fs::write(&beside, "<turn>{{ messages[0]['content'] }}").expect("written");
+    let other = load(vec![model.clone()]).models()[0].manifest.chat_template;
+    assert_ne!(hash, other, "the manifest tells which template it is");
+    std::fs::write(&beside, "{% for %}").expect("written");
+    let state = load(vec![model]).models()[0].state.clone();
+    assert!(matches!(state, ModelState::Failed(why) if why.contains("a Jinja template")));
+}
+
+#[test]
 fn huge_declared_counts_are_refused_before_memory_is_taken() {
     let sound = Tiny::new().bytes();
     for at in [8, 16, 24] {
@@ -361,8 +463,9 @@ proptest! {
     fn damage_anywhere_is_refused_or_answered_but_never_a_panic(
         hits in prop::collection::vec((0.0f64..1.0, any::<u8>()), 1..8),
         head in any::<bool>(),
+        gemma in any::<bool>(),
     ) {
-        let mut bytes = Tiny::new().bytes();
+        let mut bytes = if gemma { Tiny::gemma3() } else { Tiny::new() }.bytes();
         let end = if head { 4_000 } else { bytes.len() };
         for (at, byte) in hits {
             bytes[(end as f64 * at) as usize] = byte;

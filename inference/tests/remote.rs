@@ -93,6 +93,7 @@ impl Server {
                 remote_name: "org/served".into(),
                 base: hash.clone(),
                 adapter: None,
+                lora: None,
                 weight_dtype: "bf16".into(),
                 cache_dtype: "fp8".into(),
                 tokenizer: hash.clone(),
@@ -323,6 +324,7 @@ fn answer_of_sglang_gets_its_ids_at_the_end() {
 fn answer_of_llama_cpp_comes_in_one_piece_from_its_own_doors() {
     let server = Server::start(|asked| {
         let reply = match asked.path.as_str() {
+            "/lora-adapters" => "[]",
             "/apply-template" => r#"{"prompt":"<user>what is gold"}"#,
             "/tokenize" => {
                 assert!(asked.body.contains("<user>what is gold"));
@@ -345,6 +347,110 @@ fn answer_of_llama_cpp_comes_in_one_piece_from_its_own_doors() {
     assert_eq!(
         (answer.prompt_token_ids, answer.token_ids),
         (vec![5, 6], vec![8, 2])
+    );
+}
+
+#[test]
+fn answer_cancelled_before_its_first_token_closes_the_connection_at_once() {
+    for kind in [RemoteKind::Vllm, RemoteKind::LlamaCpp] {
+        for begin in [false, true] {
+            let (closed, seen) = channel();
+            let closed = Mutex::new(closed);
+            let server = Server::start(move |mut asked| match asked.path.as_str() {
+                "/lora-adapters" => asked.reply("200 OK", "[]"),
+                "/apply-template" => asked.reply("200 OK", r#"{"prompt":"gold"}"#),
+                "/tokenize" => asked.reply("200 OK", r#"{"tokens":[5]}"#),
+                // Says nothing, or begins a stream and then says nothing.
+                _ => {
+                    if begin && kind == RemoteKind::Vllm {
+                        asked.begin();
+                    }
+                    let gone = asked.is_closed_by_the_client();
+                    closed.lock().unwrap().send(gone).unwrap();
+                }
+            });
+            let mut config = server.config(kind);
+            config.limits.first_token_ms = 60_000;
+            let engine = RemoteEngine::connect(&config).unwrap();
+            let mut asked = 0;
+            let given = engine.generate(&job(), &mut |piece| {
+                assert_eq!(piece, Piece::default());
+                asked += 1;
+                match asked {
+                    1 => ControlFlow::Continue(()),
+                    _ => ControlFlow::Break(()),
+                }
+            });
+            let given = given.unwrap();
+            assert_eq!(
+                (given.finish, given.token_ids.len()),
+                (Finish::Cancelled, 0)
+            );
+            assert!(seen.recv().unwrap(), "{kind:?}");
+            assert_eq!(engine.load(), Load::default());
+        }
+    }
+}
+
+#[test]
+fn vllm_is_told_to_load_an_adapter_that_it_does_not_list() {
+    let (told, loaded) = channel();
+    let told = Mutex::new(told);
+    let server = Server::start(move |asked| match asked.path.as_str() {
+        "/v1/load_lora_adapter" => {
+            told.lock().unwrap().send(asked.body.clone()).unwrap();
+            match asked.body.contains("refused") {
+                true => asked.reply("400 Bad Request", "{}"),
+                false => asked.reply("200 OK", "Success"),
+            }
+        }
+        _ => asked.answer(),
+    });
+    let mut config = server.config(RemoteKind::Vllm);
+    for name in ["law", "refused"] {
+        config.models.push(RemoteModel {
+            name: name.into(),
+            remote_name: name.into(),
+            adapter: Some("cd".repeat(32)),
+            lora: Some(format!("/srv/{name}")),
+            ..config.models[0].clone()
+        });
+    }
+    let engine = RemoteEngine::connect(&config).unwrap();
+    let states: Vec<ModelState> = engine.models().into_iter().map(|m| m.state).collect();
+    assert_eq!(states[..2], [ModelState::Ready, ModelState::Ready]);
+    assert!(matches!(&states[2], ModelState::Failed(why) if why.contains("--enable-lora")));
+    let told: Vec<String> = loaded.try_iter().collect();
+    assert!(
+        told[0].contains(r#""lora_name":"law","lora_path":"/srv/law""#),
+        "{told:?}"
+    );
+    let job = Job {
+        model: Some("law".into()),
+        ..job()
+    };
+    assert!(
+        engine
+            .generate(&job, &mut |_| ControlFlow::Continue(()))
+            .is_ok()
+    );
+
+    config.models[1].adapter = None;
+    assert!(
+        RemoteEngine::connect(&config).is_err(),
+        "an adapter has a hash"
+    );
+    config.kind = RemoteKind::Sglang;
+    config.models[1].adapter = Some("cd".repeat(32));
+    assert!(
+        RemoteEngine::connect(&config).is_err(),
+        "SGLang is told at its start"
+    );
+    config.kind = RemoteKind::LlamaCpp;
+    config.models[1].lora = None;
+    assert!(
+        RemoteEngine::connect(&config).is_err(),
+        "llama.cpp is told with each request"
     );
 }
 

@@ -1,31 +1,19 @@
 //! The default models, as `scripts/setup` places them.
 
+mod common;
+
 use std::{
     ops::ControlFlow,
-    path::PathBuf,
     sync::{Arc, LazyLock, mpsc},
 };
 use touchstone_inference::*;
 use touchstone_primitives::request::{Message, Role};
 
-fn file(path: &str) -> PathBuf {
-    let home =
-        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".local/share");
-    let data = std::env::var_os("XDG_DATA_HOME").map_or_else(home, PathBuf::from);
-    let file = data.join("touchstone").join(path);
-    assert!(
-        file.exists(),
-        "{} is missing: run scripts/setup",
-        file.display()
-    );
-    file
-}
-
 fn config(threads: usize) -> EngineConfig {
     EngineConfig {
         models: vec![ModelConfig {
             name: "smollm2".into(),
-            path: file("models/smollm2-135m-instruct.q4_1.gguf"),
+            path: common::data("models/smollm2-135m-instruct.q4_1.gguf"),
             blake2: Some("d63af87b96e2fd6551e9e7320602f3934f34c41a91004117dd24981571d02f79".into()),
             context: None,
         }],
@@ -295,65 +283,4 @@ fn cancelled_job_frees_its_slot_and_a_full_engine_says_busy() {
     );
     assert_eq!(second.join().expect("no panic").finish, Finish::Stop);
     assert_eq!(engine.load(), Load::default());
-}
-
-#[test]
-fn embeddings_put_like_next_to_like() {
-    let embedding = EmbeddingConfig {
-        model: file("models/minilm-l6-v2.int8.onnx"),
-        tokenizer: file("models/minilm-tokenizer.json"),
-        runtime: file("lib/libonnxruntime.so"),
-    };
-    let with = |embedding| {
-        LocalEngine::load(&EngineConfig {
-            embedding: Some(embedding),
-            ..Default::default()
-        })
-    };
-    let engine = with(embedding.clone());
-    let texts = [
-        "A cat sits on the mat.",
-        "A kitten rests on a rug.",
-        "Interest rates rose again.",
-    ];
-    let vectors = engine.embed(&texts).expect("it embeds");
-    let dot = |a: usize, b: usize| -> f32 {
-        vectors[a].iter().zip(&vectors[b]).map(|(x, y)| x * y).sum()
-    };
-    assert_eq!(vectors[0].len(), 384);
-    assert!((dot(0, 0) - 1.0).abs() < 1e-4);
-    assert!(
-        dot(0, 1) > 0.5 && dot(0, 2) < 0.2,
-        "{} {}",
-        dot(0, 1),
-        dot(0, 2)
-    );
-    // A batch mate that makes for padding changes next to nothing.
-    let alone = engine.embed(&texts[..1]).expect("it embeds");
-    let drift: f32 = alone[0]
-        .iter()
-        .zip(&vectors[0])
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max);
-    assert!(drift < 1e-2, "{drift}");
-
-    assert!(matches!(
-        ENGINE.embed(&texts),
-        Err(EngineError::Unsupported(_))
-    ));
-    let missing = EmbeddingConfig {
-        model: "/nowhere/model.onnx".into(),
-        ..embedding.clone()
-    };
-    let wrong = EmbeddingConfig {
-        model: embedding.tokenizer.clone(),
-        ..embedding
-    };
-    for config in [missing, wrong] {
-        let refused = with(config).embed(&texts);
-        assert!(
-            matches!(refused, Err(EngineError::BadModel { .. })),
-            "{refused:?}"
-        );
-    }
 }

@@ -72,6 +72,10 @@ pub struct RemoteModel {
     /// Blake2b-256 of the adapter's canonical file, in hex, if the server applies one under this name.
     #[serde(default)]
     pub adapter: Option<String>,
+    /// Where the server has that adapter. With llama.cpp the file, as `--lora` named it: it is applied for each request. With vLLM
+    /// the folder, if it is to be loaded under `remoteName` when the server does not list that name.
+    #[serde(default)]
+    pub lora: Option<String>,
     /// Precision of the weights as the server computes with them, for example `bf16`.
     pub weight_dtype: String,
     /// Precision of the server's key-value cache, for example `bf16`.
@@ -243,6 +247,22 @@ impl RemoteConfig {
             };
             filled("name", &model.name)?;
             filled("remoteName", &model.remote_name)?;
+            match (self.kind, &model.adapter, &model.lora) {
+                (_, None, Some(_)) => {
+                    return Err(bad("adapter", "the hash of what `lora` names"));
+                }
+                (RemoteKind::LlamaCpp, Some(_), None) => {
+                    return Err(bad(
+                        "lora",
+                        "the adapter's file as the server's --lora names it",
+                    ));
+                }
+                (RemoteKind::Sglang, _, Some(_)) => {
+                    let need = "absent: start SGLang with --lora-paths and name the adapter in `remoteName`";
+                    return Err(bad("lora", need));
+                }
+                _ => {}
+            }
             if model.context == 0 {
                 return Err(bad("context", "at least 1"));
             }

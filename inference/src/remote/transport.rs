@@ -1,7 +1,7 @@
 //! HTTP with time-outs and size limits. Every call has a connection of its own, so that dropping it cancels the work.
 
 use super::{RemoteLimits, wire};
-use crate::EngineError;
+use crate::{EngineError, slots::ASK};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response, StatusCode, Uri,
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::{
     future::Future,
-    sync::mpsc::sync_channel,
+    sync::mpsc::{RecvTimeoutError, sync_channel},
     time::{Duration, Instant},
 };
 use tokio::{runtime::Runtime, time::timeout_at};
@@ -54,6 +54,8 @@ pub(super) enum Fault {
     Setup(&'static str),
     #[error(transparent)]
     Engine(EngineError),
+    #[error("cancelled")]
+    Cancelled,
 }
 
 impl Fault {
@@ -70,7 +72,7 @@ impl Fault {
     pub(super) fn is_the_servers(&self) -> bool {
         match self {
             Self::Status { code, .. } => *code >= 500,
-            Self::Setup(_) | Self::Engine(_) => false,
+            Self::Setup(_) | Self::Engine(_) | Self::Cancelled => false,
             _ => true,
         }
     }
@@ -170,37 +172,42 @@ impl Transport {
             format!("{}{path}", self.base),
             Bytes::new(),
             wait,
+            &mut || true,
         )
     }
 
+    /// As long as `go_on` says so.
     pub(super) fn post(
         &self,
         path: &str,
         body: &Value,
         wait: Duration,
+        go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Reply<'_>, Fault> {
-        self.call(
-            Method::POST,
-            format!("{}{path}", self.base),
-            body.to_string().into(),
-            wait,
-        )
+        let url = format!("{}{path}", self.base);
+        self.call(Method::POST, url, body.to_string().into(), wait, go_on)
     }
 
-    /// To an address beside `/v1` rather than under it.
+    /// From an address beside `/v1` rather than under it.
+    pub(super) fn get_native(&self, path: &str, wait: Duration) -> Result<Reply<'_>, Fault> {
+        let url = format!("{}{path}", self.root());
+        self.call(Method::GET, url, Bytes::new(), wait, &mut || true)
+    }
+
+    fn root(&self) -> &str {
+        self.base.strip_suffix("/v1").unwrap_or(&self.base)
+    }
+
+    /// To an address beside `/v1` rather than under it, as long as `go_on` says so.
     pub(super) fn post_native(
         &self,
         path: &str,
         body: &Value,
         wait: Duration,
+        go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Reply<'_>, Fault> {
-        let root = self.base.strip_suffix("/v1").unwrap_or(&self.base);
-        self.call(
-            Method::POST,
-            format!("{root}{path}"),
-            body.to_string().into(),
-            wait,
-        )
+        let url = format!("{}{path}", self.root());
+        self.call(Method::POST, url, body.to_string().into(), wait, go_on)
     }
 
     fn call(
@@ -209,6 +216,7 @@ impl Transport {
         url: String,
         body: Bytes,
         wait: Duration,
+        go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Reply<'_>, Fault> {
         let deadline = Instant::now() + wait;
         let mut request = Request::builder()
@@ -222,7 +230,8 @@ impl Transport {
             .body(Full::new(body))
             .map_err(|e| Fault::Broken(e.to_string()))?;
         let response = self.client.request(request);
-        let response = self.run(async move { timeout_at(deadline.into(), response).await })?;
+        let response = async move { timeout_at(deadline.into(), response).await };
+        let response = self.run(response, go_on)?;
         let response = match response {
             Err(_) => return Err(Fault::Slow(wait)),
             Ok(Err(e)) if e.is_connect() => return Err(Fault::Unreachable(reason(&e))),
@@ -251,21 +260,31 @@ impl Transport {
         }
     }
 
-    /// Waits for a future on the engine's own runtime, which may be done from any thread.
+    /// Waits for a future on the engine's own runtime, which may be done from any thread, as long as `go_on` says so; then the
+    /// future is dropped, and its connection with it.
     fn run<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
+        go_on: &mut dyn FnMut() -> bool,
     ) -> Result<T, Fault> {
+        let stopped = || Fault::Broken("the client stopped".into());
+        let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
         let (sender, receiver) = sync_channel(1);
-        if let Some(runtime) = &self.runtime {
-            runtime.spawn(async move {
-                // The receiver waits until this is sent.
-                let _ = sender.send(future.await);
-            });
+        let task = runtime.spawn(async move {
+            // Nobody waits for what was cancelled.
+            let _ = sender.send(future.await);
+        });
+        loop {
+            match receiver.recv_timeout(ASK) {
+                Ok(value) => return Ok(value),
+                Err(RecvTimeoutError::Disconnected) => return Err(stopped()),
+                Err(RecvTimeoutError::Timeout) if go_on() => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    task.abort();
+                    return Err(Fault::Cancelled);
+                }
+            }
         }
-        receiver
-            .recv()
-            .map_err(|_| Fault::Broken("the client stopped".into()))
     }
 }
 
@@ -293,8 +312,13 @@ impl Reply<'_> {
         }
     }
 
-    /// The next line without its end; `None` at the end of the body. A last line without an end is not one.
-    pub(super) fn line(&mut self, deadline: Instant) -> Result<Option<String>, Fault> {
+    /// The next line without its end; `None` at the end of the body. A last line without an end is not one. Waits for it as long
+    /// as `go_on` says so.
+    pub(super) fn line(
+        &mut self,
+        deadline: Instant,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<String>, Fault> {
         let mut searched = 0;
         loop {
             let end = self.pending.iter().skip(searched).position(|b| *b == b'\n');
@@ -308,7 +332,7 @@ impl Reply<'_> {
             if searched > MAX_LINE {
                 return Err(Fault::TooLarge(MAX_LINE));
             }
-            if !self.read(deadline, MAX_STREAM)? {
+            if !self.read(deadline, MAX_STREAM, go_on)? {
                 return Ok(None);
             }
         }
@@ -320,20 +344,26 @@ impl Reply<'_> {
     }
 
     fn bytes(&mut self, most: usize) -> Result<Vec<u8>, Fault> {
-        while self.read(self.deadline, most)? {}
+        while self.read(self.deadline, most, &mut || true)? {}
         Ok(std::mem::take(&mut self.pending))
     }
 
     /// Takes what comes next; false at the end.
-    fn read(&mut self, deadline: Instant, most: usize) -> Result<bool, Fault> {
+    fn read(
+        &mut self,
+        deadline: Instant,
+        most: usize,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, Fault> {
         let Some(mut body) = self.body.take() else {
             return Ok(false);
         };
         let wait = deadline.saturating_duration_since(Instant::now());
-        let (body, frame) = self.transport.run(async move {
+        let frame = async move {
             let frame = timeout_at(deadline.into(), body.frame()).await;
             (body, frame)
-        })?;
+        };
+        let (body, frame) = self.transport.run(frame, go_on)?;
         let data = match frame {
             Err(_) => return Err(Fault::Slow(wait.max(self.wait))),
             Ok(None) => return Ok(false),

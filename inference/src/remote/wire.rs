@@ -113,12 +113,21 @@ pub(super) struct Tokens {
     pub tokens: Vec<u32>,
 }
 
+/// One of llama.cpp's `GET /lora-adapters`.
+#[derive(Deserialize)]
+pub(super) struct LoraAdapter {
+    pub id: u32,
+    pub path: String,
+}
+
 /// llama.cpp's `POST /completion`.
 #[derive(Deserialize)]
 pub(super) struct Completion {
     pub content: String,
     #[serde(default)]
     pub tokens: Vec<u32>,
+    #[serde(default)]
+    pub completion_probabilities: Vec<Logprob>,
     pub stop_type: String,
     pub tokens_predicted: usize,
     pub tokens_evaluated: usize,

@@ -333,11 +333,12 @@ impl<'a> Passes<'a> {
         }
     }
 
-    /// Cosines and sines of a position.
+    /// Cosines and sines of a position. Models that can be trained have one rotation.
     fn angles(&self, position: usize) -> (&[f32], &[f32]) {
         let pairs = self.model.shape.head / 2;
         let range = position * pairs..(position + 1) * pairs;
-        (&self.model.cos[range.clone()], &self.model.sin[range])
+        let rope = &self.model.ropes[0];
+        (&rope.cos[range.clone()], &rope.sin[range])
     }
 
     /// Products of a layer's bundle of matrices, changed by their factors: for each row, those of all matrices side by side.

@@ -1,4 +1,4 @@
-//! A tiny Llama in a GGUF file, with random weights, for tests that break it.
+//! A tiny Llama and a tiny Gemma 3 in GGUF files, with random weights, for tests that break them.
 
 // Each test file uses a part of this.
 #![allow(dead_code)]
@@ -7,6 +7,21 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{RngCore, SeedableRng},
 };
+use std::path::{Path, PathBuf};
+
+/// A file that `scripts/setup` places.
+pub fn data(path: &str) -> PathBuf {
+    let home =
+        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".local/share");
+    let data = std::env::var_os("XDG_DATA_HOME").map_or_else(home, PathBuf::from);
+    let file = data.join("touchstone").join(path);
+    assert!(
+        file.exists(),
+        "{} is missing: run scripts/setup",
+        file.display()
+    );
+    file
+}
 
 /// A metadata value to write.
 #[derive(Clone)]
@@ -16,6 +31,7 @@ pub enum Value {
     Text(String),
     Texts(Vec<String>),
     I32s(Vec<i32>),
+    F32s(Vec<f32>),
 }
 
 /// A tensor to write: name, dimensions (row length first), GGML type, bytes.
@@ -36,6 +52,7 @@ pub struct Tiny {
 
 pub const WIDTH: usize = 64;
 pub const HIDDEN: usize = 96;
+pub const GEMMA_HEAD: usize = 48;
 pub const TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
 impl Tiny {
@@ -109,6 +126,94 @@ impl Tiny {
         }
     }
 
+    /// Gemma 3 with two layers, of which the first sees eight positions, and a vocabulary of bytes and a few words. Its two
+    /// heads are wider than the model divided by them.
+    pub fn gemma3() -> Self {
+        let mut tokens: Vec<String> = ["<pad>", "<eos>", "<bos>", "<turn>"]
+            .map(String::from)
+            .into();
+        tokens.extend((0..256).map(|byte| format!("<0x{byte:02X}>")));
+        let words = [
+            "h",
+            "e",
+            "l",
+            "o",
+            "he",
+            "ll",
+            "hell",
+            "hello",
+            "\u{2581}",
+            "\u{2581}hello",
+        ];
+        tokens.extend(words.map(String::from));
+        let count = tokens.len();
+        let types = (0..count).map(|n| match n {
+            0..4 => 3,
+            4..260 => 6,
+            _ => 1,
+        });
+        let scores = (0..count).map(|n| -(n as f32));
+        let template = "{% for message in messages %}<turn>{{ message['content'] }}{% endfor %}";
+        let text = |s: &str| Value::Text(s.into());
+        let values = [
+            ("general.architecture", text("gemma3")),
+            ("gemma3.block_count", Value::U32(2)),
+            ("gemma3.context_length", Value::U32(256)),
+            ("gemma3.embedding_length", Value::U32(WIDTH as u32)),
+            ("gemma3.feed_forward_length", Value::U32(HIDDEN as u32)),
+            ("gemma3.attention.head_count", Value::U32(2)),
+            ("gemma3.attention.head_count_kv", Value::U32(1)),
+            ("gemma3.attention.key_length", Value::U32(GEMMA_HEAD as u32)),
+            (
+                "gemma3.attention.value_length",
+                Value::U32(GEMMA_HEAD as u32),
+            ),
+            ("gemma3.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
+            ("gemma3.attention.sliding_window", Value::U32(8)),
+            ("gemma3.attention.sliding_window_pattern", Value::U32(2)),
+            ("gemma3.rope.freq_base", Value::F32(1e6)),
+            ("tokenizer.ggml.model", text("llama")),
+            ("tokenizer.ggml.tokens", Value::Texts(tokens)),
+            ("tokenizer.ggml.token_type", Value::I32s(types.collect())),
+            ("tokenizer.ggml.scores", Value::F32s(scores.collect())),
+            ("tokenizer.ggml.bos_token_id", Value::U32(2)),
+            ("tokenizer.ggml.eos_token_id", Value::U32(1)),
+            ("tokenizer.chat_template", text(template)),
+        ];
+        let mut tensors = vec![
+            Tensor::q8_0("token_embd.weight", WIDTH, count),
+            Tensor::f32("output_norm.weight", WIDTH),
+        ];
+        for layer in 0..2 {
+            let name = |part: &str| format!("blk.{layer}.{part}.weight");
+            for (part, cols, rows) in [
+                ("attn_q", WIDTH, 2 * GEMMA_HEAD),
+                ("attn_k", WIDTH, GEMMA_HEAD),
+                ("attn_v", WIDTH, GEMMA_HEAD),
+                ("attn_output", 2 * GEMMA_HEAD, WIDTH),
+                ("ffn_gate", WIDTH, HIDDEN),
+                ("ffn_up", WIDTH, HIDDEN),
+                ("ffn_down", HIDDEN, WIDTH),
+            ] {
+                tensors.push(Tensor::q4_1(&name(part), cols, rows));
+            }
+            for (part, size) in [
+                ("attn_norm", WIDTH),
+                ("ffn_norm", WIDTH),
+                ("post_attention_norm", WIDTH),
+                ("post_ffw_norm", WIDTH),
+                ("attn_q_norm", GEMMA_HEAD),
+                ("attn_k_norm", GEMMA_HEAD),
+            ] {
+                tensors.push(Tensor::f32(&name(part), size));
+            }
+        }
+        Self {
+            values: values.map(|(k, v)| (k.to_string(), v)).into(),
+            tensors,
+        }
+    }
+
     /// Replaces or adds a value.
     pub fn set(mut self, key: &str, value: Value) -> Self {
         self.values.retain(|(k, _)| k != key);
@@ -155,6 +260,11 @@ impl Tiny {
                 }
                 Value::I32s(all) => {
                     put(&mut out, 9, &5u32.to_le_bytes());
+                    out.extend((all.len() as u64).to_le_bytes());
+                    all.iter().for_each(|n| out.extend(n.to_le_bytes()));
+                }
+                Value::F32s(all) => {
+                    put(&mut out, 9, &6u32.to_le_bytes());
                     out.extend((all.len() as u64).to_le_bytes());
                     all.iter().for_each(|n| out.extend(n.to_le_bytes()));
                 }
@@ -274,4 +384,111 @@ impl Tensor {
             bytes: numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
         }
     }
+}
+
+/// A change of one matrix: the module in PEFT, the tensor in GGUF, its shape, and the factors.
+pub struct Change {
+    pub layer: usize,
+    pub module: &'static str,
+    pub tensor: &'static str,
+    pub rows: usize,
+    pub cols: usize,
+    pub a: Vec<f32>,
+    pub b: Vec<f32>,
+}
+
+/// Rank of [`changes`]; their alpha is the same.
+pub const RANK: usize = 4;
+
+/// Random changes of all seven projections of all layers of a model.
+pub fn changes(
+    name: &str,
+    layers: usize,
+    [width, heads, keys, hidden]: [usize; 4],
+    size: f32,
+) -> Vec<Change> {
+    let targets = [
+        ("self_attn.q_proj", "attn_q", heads, width),
+        ("self_attn.k_proj", "attn_k", keys, width),
+        ("self_attn.v_proj", "attn_v", keys, width),
+        ("self_attn.o_proj", "attn_output", width, heads),
+        ("mlp.gate_proj", "ffn_gate", hidden, width),
+        ("mlp.up_proj", "ffn_up", hidden, width),
+        ("mlp.down_proj", "ffn_down", width, hidden),
+    ];
+    (0..layers)
+        .flat_map(|layer| targets.map(|target| (layer, target)))
+        .map(|(layer, (module, tensor, rows, cols))| Change {
+            layer,
+            module,
+            tensor,
+            rows,
+            cols,
+            a: random(&format!("{name}{layer}{module}a"), RANK * cols, size),
+            b: random(&format!("{name}{layer}{module}b"), RANK * rows, size),
+        })
+        .collect()
+}
+
+/// Writes changes as PEFT does.
+pub fn write_peft(folder: &Path, changes: &[Change]) {
+    let mut tensors = Vec::new();
+    for change in changes {
+        let module = format!(
+            "base_model.model.model.layers.{}.{}",
+            change.layer, change.module
+        );
+        for (part, shape, numbers) in [
+            ("A", [RANK, change.cols], &change.a),
+            ("B", [change.rows, RANK], &change.b),
+        ] {
+            let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+            tensors.push((format!("{module}.lora_{part}.weight"), shape, bytes));
+        }
+    }
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        let dtype = safetensors::Dtype::F32;
+        let view = safetensors::tensor::TensorView::new(dtype, shape.to_vec(), bytes);
+        (name.as_str(), view.expect("a sound tensor"))
+    });
+    let file = safetensors::serialize(views, None).expect("safetensors");
+    std::fs::create_dir_all(folder).expect("a folder");
+    std::fs::write(folder.join("adapter_model.safetensors"), file).expect("written");
+    let config = format!(r#"{{ "peft_type": "LORA", "r": {RANK}, "lora_alpha": {RANK} }}"#);
+    std::fs::write(folder.join("adapter_config.json"), config).expect("written");
+}
+
+/// Writes changes of a Llama as llama.cpp's converter does: it puts the rotated pairs of queries and keys side by side.
+pub fn write_gguf_lora(path: &Path, changes: &[Change], head: usize) {
+    let text = |s: &str| Value::Text(s.into());
+    let values = [
+        ("general.architecture", text("llama")),
+        ("general.type", text("adapter")),
+        ("adapter.type", text("lora")),
+        ("adapter.lora.alpha", Value::F32(RANK as f32)),
+    ];
+    let mut tensors = Vec::new();
+    for change in changes {
+        let name = format!("blk.{}.{}.weight", change.layer, change.tensor);
+        let mut b = vec![0.0; change.b.len()];
+        for (row, numbers) in change.b.chunks_exact(RANK).enumerate() {
+            let (start, within) = (row / head * head, row % head);
+            let place = match change.tensor {
+                "attn_q" | "attn_k" => start + within % (head / 2) * 2 + within / (head / 2),
+                _ => row,
+            };
+            b[place * RANK..][..RANK].copy_from_slice(numbers);
+        }
+        tensors.push(Tensor::matrix(
+            &format!("{name}.lora_a"),
+            change.cols,
+            &change.a,
+        ));
+        tensors.push(Tensor::matrix(&format!("{name}.lora_b"), RANK, &b));
+    }
+    let file = Tiny {
+        values: values.map(|(k, v)| (k.to_string(), v)).into(),
+        tensors,
+    };
+    std::fs::write(path, file.bytes()).expect("written");
 }

@@ -615,6 +615,13 @@ impl Answerer {
         };
         let runtime = Handle::current();
         let mut sink = |piece: Piece| {
+            // An empty one only asks whether anybody still waits for the answer.
+            if piece == Piece::default() {
+                return match updates.is_closed() {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                };
+            }
             let delta = Update::Delta {
                 text: piece.text,
                 token_ids: piece.token_ids,

@@ -3,8 +3,8 @@
 use crate::cli::{EngineChoice, InferenceArgs};
 use std::{collections::BTreeSet, env, path::PathBuf, sync::Arc};
 use touchstone_inference::{
-    AdapterConfig, DummyEngine, EmbeddingConfig, Engine, EngineConfig, LocalEngine, ModelConfig,
-    RemoteConfig, RemoteEngine,
+    AdapterConfig, DummyEngine, Engine, EngineConfig, LocalEngine, ModelConfig, OnnxConfig,
+    OnnxProvider, RemoteConfig, RemoteEngine,
 };
 
 /// Name of the model that scripts/setup installs.
@@ -89,10 +89,11 @@ fn config(args: &InferenceArgs) -> Result<EngineConfig, String> {
             "\"{twice}\" is given twice; give each its own name"
         ));
     }
-    let embedding = EmbeddingConfig {
+    let embedding = OnnxConfig {
         model: data.join("models/minilm-l6-v2.int8.onnx"),
         tokenizer: data.join("models/minilm-tokenizer.json"),
         runtime: data.join("lib/libonnxruntime.so"),
+        provider: OnnxProvider::Cpu,
     };
     let complete = [&embedding.model, &embedding.tokenizer, &embedding.runtime]
         .iter()
