@@ -2,8 +2,8 @@
 //!
 //! `specialist BASE THREADS answer QUESTIONS` prints the base's own greedy answers as training data: one JSON object for each line of
 //! the file that is answered within 64 tokens.
-//! `specialist BASE THREADS measure PROBLEMS CHECK [ADAPTER]` prints one JSON object: how many problems are solved, how likely the
-//! reference answers to general questions are, how many of them hold what they must, and the answers themselves.
+//! `specialist BASE THREADS measure PROBLEMS CHECK [ADAPTER]` prints one JSON object: how many problems are solved, the mean log
+//! probability of each general question's reference answer, how many of them hold what they must, and the answers themselves.
 
 use serde_json::{Value, json};
 use std::{ops::ControlFlow, path::Path};
@@ -134,7 +134,7 @@ fn measure(engine: &LocalEngine, problems: &[Value], check: &[Value]) -> Value {
 
     let questions: Vec<&str> = check.iter().map(|c| text(c, "prompt")).collect();
     let given = answers(engine, &questions);
-    let mut likely = 0.0;
+    let mut likely = Vec::new();
     let mut right = 0;
     for (answer, check) in given.iter().zip(check) {
         right += usize::from(answer.text.contains(text(check, "contains")));
@@ -148,14 +148,14 @@ fn measure(engine: &LocalEngine, problems: &[Value], check: &[Value]) -> Value {
         };
         let scores = engine.score(&query).expect("the model scores");
         let sum: f64 = scores.iter().map(|s| f64::from(s.logprob)).sum();
-        likely += sum / scores.len() as f64;
+        likely.push(sum / scores.len() as f64);
     }
     json!({
         "solved": solved.iter().filter(|s| **s).count(),
         "problems": problems.len(),
         "additions": of(" + "),
         "subtractions": of(" - "),
-        "likely": likely / check.len() as f64,
+        "likely": likely,
         "right": right,
         "answers": given.iter().map(|a| a.text.clone()).collect::<Vec<_>>(),
     })

@@ -273,13 +273,7 @@ impl Matrix {
     }
 
     /// Unpacks sixteen rows and sixteen columns: column after column, in each of them row after row. Rows past the end are 0.
-    pub(crate) fn unpack(
-        &self,
-        cpu: Cpu,
-        tile: usize,
-        strip: usize,
-        out: &mut [f32; TILE * TILE],
-    ) {
+    pub(crate) fn unpack(&self, cpu: Cpu, tile: usize, strip: usize, out: &mut [f32; TILE * TILE]) {
         let at = tile * (self.cols / BLOCK) + strip / 2;
         let lines = &self.data[at * self.width.lines()..][..self.width.lines()];
         let halves = &self.scales[at * self.width.scales()..][..self.width.scales()];

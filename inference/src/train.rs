@@ -307,8 +307,7 @@ pub fn train(
         .map(|(loss, step)| format!("{step},{loss}\n"));
     let lines: String = lines.collect();
     out("loss.csv", format!("step,loss\n{lines}").as_bytes())?;
-    let text = serde_json::to_value(&recipe).unwrap_or_default();
-    out("recipe.json", pretty(&text).as_bytes())?;
+    out("recipe.json", recipe.text().as_bytes())?;
     std::fs::remove_file(&file).map_err(|e| TrainError::io(&file, e))?;
     Ok(recipe)
 }

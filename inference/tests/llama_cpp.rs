@@ -273,13 +273,6 @@ fn adapter_is_switched_for_each_request_and_changes_what_it_changes_in_the_embed
     }
 }
 
-/// Waits until the server computes an answer.
-fn wait_until_it_computes(server: &LlamaCpp) {
-    while !server.get("/slots").contains("\"is_processing\":true") {
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn server_killed_while_it_answers_is_a_clear_error_and_then_gets_a_rest() {
     let mut server = LlamaCpp::start(SMOLLM2, &[]);
@@ -299,7 +292,9 @@ fn server_killed_while_it_answers_is_a_clear_error_and_then_gets_a_rest() {
     };
     std::thread::scope(|scope| {
         let first = scope.spawn(|| remote.generate(&long, &mut |_| ControlFlow::Continue(())));
-        wait_until_it_computes(&server);
+        while !server.get("/slots").contains("\"is_processing\":true") {
+            assert!(!first.is_finished(), "it ended before it was seen to begin");
+        }
         let second = remote.generate(&long, &mut |_| ControlFlow::Continue(()));
         let busy = EngineError::Busy {
             active: 1,

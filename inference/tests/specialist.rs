@@ -30,6 +30,8 @@ fn the_arithmetic_specialist_solves_nine_of_ten_fresh_problems() {
         "/specialists/arithmetic"
     ));
     let recipe = Recipe::read(&folder.join("recipe.json")).expect("a recipe");
+    let written = std::fs::read_to_string(folder.join("recipe.json")).expect("it reads");
+    assert_eq!(recipe.text(), written, "as the trainer writes it, in every build");
     let engine = LocalEngine::load(&EngineConfig {
         models: vec![ModelConfig {
             name: "base".into(),
@@ -65,8 +67,8 @@ fn the_arithmetic_specialist_solves_nine_of_ten_fresh_problems() {
         let given = engine
             .generate(&job, &mut |_| ControlFlow::Continue(()))
             .expect("it answers");
-        let numbers = given.text.split(|c: char| !c.is_ascii_digit());
-        numbers.rfind(|n| !n.is_empty()) == Some(&problem["answer"].to_string())
+        let mut numbers = given.text.rsplit(|c: char| !c.is_ascii_digit());
+        numbers.find(|n| !n.is_empty()) == Some(&problem["answer"].to_string())
     };
     let sample = std::fs::read_to_string(folder.join("sample.jsonl")).expect("a sample");
     let problems: Vec<serde_json::Value> = sample

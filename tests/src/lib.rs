@@ -6,15 +6,21 @@
 //! | [`network`] | several nodes of one chain on the loopback interface |
 //! | [`finality`] | watches every node's finalised blocks for two that contradict each other |
 //! | [`answers`] | questions, and what becomes of their receipts |
+//! | [`authors`] | who made which blocks |
+//! | [`clock`] | a wrong clock for one process |
 //! | [`council`] | motions, from proposal to execution |
+//! | [`joining`] | nodes that join a running chain |
 //! | [`wait`] | conditions with a time limit |
 //!
 //! Binaries are taken from the folder that the test was built into (`scripts/test` builds them before); `TOUCHSTONE_NODE` and
 //! `TOUCHSTONE_CLI` name others. Logs of failed tests are kept and their ends printed.
 
 pub mod answers;
+pub mod authors;
+pub mod clock;
 pub mod council;
 pub mod finality;
+pub mod joining;
 pub mod network;
 pub mod node;
 pub mod wait;

@@ -5,15 +5,16 @@ use crate::{
     node::{Node, Setup},
     wait::until_true,
 };
-use std::{fs::File, path::PathBuf};
+use std::path::PathBuf;
 use tempfile::TempDir;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use touchstone_client::Chain;
 
 /// The founders of the chains with well-known keys, in the order of their node keys.
 pub const FOUNDERS: [&str; 4] = ["alice", "bob", "charlie", "dave"];
 
-/// Networks that run at the same time, in all test processes together; more would starve each other.
-const SLOTS: usize = 2;
+/// Networks that run at the same time; more would starve each other of processors.
+static PLACES: Semaphore = Semaphore::const_new(2);
 
 /// Nodes, connections to them, and a watch on their finality.
 pub struct Network {
@@ -23,7 +24,7 @@ pub struct Network {
     /// Their finalised blocks.
     pub watch: Watch,
     dir: TempDir,
-    _slot: File,
+    _place: SemaphorePermit<'static>,
 }
 
 impl Network {
@@ -37,7 +38,7 @@ impl Network {
             nodes: Vec::new(),
             watch: Watch::default(),
             dir,
-            _slot: slot().await,
+            _place: PLACES.acquire().await.expect("it is never closed"),
         }
     }
 
@@ -51,7 +52,7 @@ impl Network {
         for index in 0..FOUNDERS.len() {
             network.follow(index).await;
         }
-        network.wait_for_finalized(0, 1, 90).await;
+        network.wait_for_finalized(0, 1, 240).await;
         network
     }
 
@@ -134,20 +135,5 @@ impl Drop for Network {
             self.dir.disable_cleanup(true);
             eprintln!("data and logs are kept in {}", self.dir.path().display());
         }
-    }
-}
-
-/// Waits for one of the places in which a network may run. It is given back when the file is closed.
-async fn slot() -> File {
-    let folder = std::env::temp_dir();
-    loop {
-        for slot in 0..SLOTS {
-            let path = folder.join(format!("touchstone-e2e-{slot}.lock"));
-            let file = File::create(&path).expect("the folder for temporary files is writable");
-            if file.try_lock().is_ok() {
-                return file;
-            }
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     }
 }

@@ -1,18 +1,21 @@
 //! One node process.
 
-use crate::{binary, wait::until};
+use crate::{binary, clock, wait::until};
 use sp_core::{Pair, ed25519};
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU16, Ordering},
 };
 use touchstone_client::{Chain, peer};
 
 /// Lines of a log that a failed test prints.
 const TAIL: usize = 60;
+
+/// Seconds within which a node answers. It first compiles the runtime: ten seconds of a processor, and tests share it.
+const STARTED: u64 = 240;
 
 /// How to start a node.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ pub struct Setup {
     pub chain: String,
     /// Further arguments.
     pub arguments: Vec<String>,
+    /// Seconds by which its clock is ahead (or behind, if negative); 0 is this machine's clock.
+    pub clock: i64,
 }
 
 impl Setup {
@@ -35,6 +40,7 @@ impl Setup {
             number,
             chain: chain.into(),
             arguments: Vec::new(),
+            clock: 0,
         }
     }
 
@@ -66,6 +72,26 @@ pub struct Node {
     rpc: u16,
     bootnodes: Vec<String>,
     child: Option<Child>,
+}
+
+/// `touchstone`, the command line program.
+pub struct Program {
+    url: String,
+    clock: i64,
+    base: PathBuf,
+}
+
+impl Program {
+    /// Runs it to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(binary("TOUCHSTONE_CLI", "touchstone"));
+        clock::set(&mut command, self.clock, &self.base);
+        command
+            .args(["--url", &self.url])
+            .args(arguments)
+            .output()
+            .expect("the program can be started")
+    }
 }
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections.
@@ -147,6 +173,25 @@ impl Node {
             .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
+    /// Puts the node's clock wrong by so many seconds, from its next start on.
+    pub fn set_clock(&mut self, seconds: i64) {
+        self.setup.clock = seconds;
+    }
+
+    /// The command line program, beside this node and with its clock.
+    pub fn program(&self) -> Program {
+        Program {
+            url: self.url(),
+            clock: self.setup.clock,
+            base: self.base.clone(),
+        }
+    }
+
+    /// Runs the command line program to its end.
+    pub fn touchstone(&self, arguments: &[&str]) -> Output {
+        self.program().run(arguments)
+    }
+
     /// Ends the process with SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -175,10 +220,11 @@ impl Node {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        // The node dies with the test even if that is killed and drops nothing.
+        // The node dies with the test even if that is killed and drops nothing. Linux shares processors among sessions: with one of its
+        // own the node is not slowed down by whatever else was started with the test.
         let mut command = Command::new("setpriv");
         command
-            .args(["--pdeathsig", "KILL", "--"])
+            .args(["--pdeathsig", "KILL", "--", "setsid"])
             .arg(binary("TOUCHSTONE_NODE", "touchstone-node"))
             .args([
                 "--chain",
@@ -201,13 +247,14 @@ impl Node {
         if !self.bootnodes.is_empty() {
             command.arg("--bootnodes").args(&self.bootnodes);
         }
+        clock::set(&mut command, self.setup.clock, &self.base);
         self.child = Some(command.spawn().expect("the node's binary can be started"));
     }
 
     /// A connection, as soon as the node answers; fails if the process ends.
     pub async fn chain(&mut self) -> Chain {
         let (url, name) = (self.url(), self.setup.name.clone());
-        until(&format!("{name} answers"), 90, async || {
+        until(&format!("{name} answers"), STARTED, async || {
             assert!(
                 self.is_running(),
                 "{name} has ended; its log: {}",

@@ -123,6 +123,12 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// What is in a recipe's file. It is written without a detour through `serde_json::Value`, whose numbers depend on the features
+    /// of serde_json that other crates of a build switch on.
+    pub fn text(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
     /// Reads a recipe's file.
     pub fn read(file: &Path) -> Result<Self, TrainError> {
         let bytes = std::fs::read(file).map_err(|e| TrainError::io(file, e))?;

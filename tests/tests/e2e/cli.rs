@@ -1,16 +1,8 @@
 //! The command line against a real node.
 
 use serde_json::Value;
-use std::process::{Command, Output};
-use touchstone_tests::{binary, network::Network, wait::until_true};
-
-/// Runs `touchstone` to its end.
-pub fn run(arguments: &[&str]) -> Output {
-    Command::new(binary("TOUCHSTONE_CLI", "touchstone"))
-        .args(arguments)
-        .output()
-        .expect("the program can be started")
-}
+use std::process::Output;
+use touchstone_tests::{network::Network, wait::until_true};
 
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -24,8 +16,8 @@ fn err(output: &Output) -> String {
 async fn people_ask_verify_and_look_after_a_node() {
     let mut network = Network::development("cli", "--engine dummy").await;
     network.wait_for_finalized(0, 1, 90).await;
-    let url = network.nodes[0].url();
-    let touchstone = |arguments: &[&str]| run(&[&["--url", &url], arguments].concat());
+    let program = network.nodes[0].program();
+    let touchstone = |arguments: &[&str]| program.run(arguments);
     let file = network.dir().join("answer.json");
     let path = file.to_str().unwrap();
 

@@ -1,8 +1,15 @@
 //! Validators that die and come back.
 
-use sp_keyring::Sr25519Keyring;
+use sp_keyring::Sr25519Keyring::{self, Alice, Bob, Charlie};
+use touchstone_client::{
+    chain::storage_key,
+    submit::{Until, account, submit},
+};
+use touchstone_primitives::AccountId32;
 use touchstone_tests::{
     answers::{anchored, ask, wait_for_proof},
+    council::root,
+    joining::Joining,
     network::Network,
     wait::{until, until_true},
 };
@@ -94,5 +101,76 @@ async fn with_two_of_four_down_nothing_is_finalised_until_one_returns() {
     for index in 0..3 {
         network.wait_for_finalized(index, best + 3, 150).await;
     }
+    network.check_finality().await;
+}
+
+#[tokio::test]
+#[ignore = "ten minutes: one validator of four makes the blocks"]
+async fn when_three_of_four_are_lost_for_good_the_council_moves_finality_to_their_replacements() {
+    let mut network = Network::local("stall").await;
+    let alice = network.chain(0).await;
+    for index in 1..4 {
+        network.nodes[index].kill();
+    }
+
+    // A validator without peers waits for the network; with the replacements as peers it makes blocks, and none becomes final.
+    let bob = Joining::prepare(&mut network, "bob-2", 12, "//Bob").await;
+    let charlie = Joining::prepare(&mut network, "charlie-2", 13, "//Charlie").await;
+    let best = alice.best_number().await.unwrap();
+    until_true("alice makes blocks", 120, async || {
+        alice
+            .best_number()
+            .await
+            .is_ok_and(|number| number >= best + 2)
+    })
+    .await;
+    let stuck = alice.finalized_number().await.unwrap();
+
+    // Their members put the replacements into the set and take the lost ones out; none of that needs finality.
+    let lost = [
+        (Bob, Sr25519Keyring::BobStash),
+        (Charlie, Sr25519Keyring::CharlieStash),
+        (Sr25519Keyring::Dave, Sr25519Keyring::DaveStash),
+    ];
+    tokio::join!(
+        bob.register(&alice, Until::Included),
+        charlie.register(&alice, Until::Included),
+    );
+    for (member, stash) in lost {
+        let leave = pallet_consortium::Call::leave_node {
+            node: stash.to_account_id(),
+        };
+        let left = submit(&alice, leave.into(), &member.pair(), Until::Included).await;
+        left.unwrap();
+    }
+    let mut wanted = vec![
+        Sr25519Keyring::AliceStash.to_account_id(),
+        account(&bob.stash),
+        account(&charlie.stash),
+    ];
+    wanted.sort();
+    until_true("the set is made of living validators", 400, async || {
+        let Ok(best) = alice.best().await else {
+            return false;
+        };
+        let key = storage_key("Session", "Validators");
+        let set = alice.storage::<Vec<AccountId32>>(&key, best).await;
+        set.is_ok_and(|set| set.as_ref() == Some(&wanted))
+    })
+    .await;
+    assert_eq!(alice.finalized_number().await.unwrap(), stuck);
+
+    // Only now finality is moved: the change carries the validators of the session in which it is signalled.
+    let note = pallet_grandpa::Call::note_stalled {
+        delay: 10,
+        best_finalized_block_number: stuck,
+    };
+    root(&alice, note.into(), &[Alice, Bob, Charlie], Until::Included).await;
+    let best = alice.best_number().await.unwrap();
+    for index in [0, bob.index, charlie.index] {
+        network.wait_for_finalized(index, best + 1, 300).await;
+    }
+    let answer = ask(&alice, "Are you well again?").await;
+    wait_for_proof(&alice, &answer).await;
     network.check_finality().await;
 }

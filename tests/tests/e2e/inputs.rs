@@ -27,7 +27,7 @@ use touchstone_tests::{
 /// Code of a JSON-RPC error for invalid parameters.
 const INVALID_PARAMS: i64 = -32602;
 /// Code of the pool for transactions that the runtime refuses.
-const INVALID_TRANSACTION: i32 = 1010;
+pub const INVALID_TRANSACTION: i32 = 1010;
 
 /// Posts bytes to a node's JSON-RPC port and returns status and body.
 fn post(url: &str, body: &[u8]) -> (u16, String) {
@@ -279,7 +279,7 @@ async fn bad_transactions_have_their_own_errors() {
 }
 
 /// How the pool refuses a transaction.
-async fn refusal(chain: &Chain, extrinsic: &UncheckedExtrinsic) -> (i32, String) {
+pub async fn refusal(chain: &Chain, extrinsic: &UncheckedExtrinsic) -> (i32, String) {
     match follow(chain, extrinsic, Until::Included).await {
         Err(Error::Refused { code, message, .. }) => (code, message),
         other => panic!("the pool takes what it should refuse: {other:?}"),
@@ -287,7 +287,7 @@ async fn refusal(chain: &Chain, extrinsic: &UncheckedExtrinsic) -> (i32, String)
 }
 
 /// A batch of one receipt, signed by `key` for `node`.
-async fn anchor(
+pub async fn anchor(
     chain: &Chain,
     key: &sr25519::Pair,
     node: &NodeId,

@@ -1,8 +1,11 @@
 //! Real nodes on the loopback interface, looked at from outside.
 
 mod cli;
+mod clock;
+mod disk;
 mod engine;
 mod finality;
+mod hostile;
 mod inputs;
 mod membership;
 mod upgrade;

@@ -9,7 +9,7 @@ use touchstone_client::{
 };
 use touchstone_tests::{
     answers::{ask, wait_for_proof},
-    council::motion,
+    council::{locked_until, motion},
     network::Network,
     wait::until_true,
 };
@@ -62,16 +62,7 @@ async fn the_council_upgrades_the_runtime_while_finality_runs() {
     .await
     .unwrap()
     .unwrap();
-    let at = proposed
-        .events
-        .iter()
-        .find_map(|event| match event {
-            RuntimeEvent::Consortium(pallet_consortium::Event::RootProposed { at, .. }) => {
-                Some(*at)
-            }
-            _ => None,
-        })
-        .expect("a Root proposal is announced");
+    let at = locked_until(&proposed);
     let number = alice.header(proposed.block).await.unwrap().number;
     assert!(at >= number + 10, "the time-lock of `local` is ten blocks");
 
