@@ -31,7 +31,11 @@ fn the_arithmetic_specialist_solves_nine_of_ten_fresh_problems() {
     ));
     let recipe = Recipe::read(&folder.join("recipe.json")).expect("a recipe");
     let written = std::fs::read_to_string(folder.join("recipe.json")).expect("it reads");
-    assert_eq!(recipe.text(), written, "as the trainer writes it, in every build");
+    assert_eq!(
+        recipe.text(),
+        written,
+        "as the trainer writes it, in every build"
+    );
     let engine = LocalEngine::load(&EngineConfig {
         models: vec![ModelConfig {
             name: "base".into(),
