@@ -137,7 +137,7 @@ for_each_cpu! {
     /// The gate of GeGLU: `gate = gelu(gate) * up`, with GELU as its tanh formula, which is `x / (1 + e^-2u)`.
     pub(crate) fn gelu_times(gate: &mut [f32], up: &[f32]) {
         /// 2 * sqrt(2 / pi).
-        const FACTOR: f32 = 1.595_769_1;
+        const FACTOR: f32 = 1.595_769;
         for (gate, up) in gate.iter_mut().zip(up) {
             let x = *gate;
             let u = FACTOR * x * (0.044_715 * x).mul_add(x, 1.0);

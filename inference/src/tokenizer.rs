@@ -54,7 +54,8 @@ pub(crate) struct Tokenizer {
     pub(crate) template_hash: H256,
 }
 
-/// How text without special tokens becomes tokens.
+/// How text without special tokens becomes tokens. There is one for each model, so its size does not matter.
+#[allow(clippy::large_enum_variant)]
 enum Vocabulary {
     /// Byte-level BPE, as of GPT-2.
     ByteLevel {

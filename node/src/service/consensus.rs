@@ -150,8 +150,9 @@ pub fn author(params: Author<'_>) -> Result<(), ServiceError> {
         create_inherent_data_providers: slots,
         force_authoring: params.force_authoring,
         // Fewer blocks would not help finality, and the way out of a stall is counted in blocks (docs/operate.md).
-        backoff_authoring_blocks:
-            None::<sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging<u32>>,
+        backoff_authoring_blocks: None::<
+            sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging<u32>,
+        >,
         babe_link: params.babe_link,
         block_proposal_slot_portion: SlotProportion::new(0.5),
         max_block_proposal_slot_portion: None,
