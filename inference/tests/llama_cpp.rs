@@ -9,6 +9,7 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 use touchstone_inference::*;
 use touchstone_primitives::request::{Message, Role};
@@ -110,6 +111,16 @@ fn local(model: &str) -> LocalEngine {
     })
 }
 
+/// An engine that has asked the server for its models.
+fn connect(config: &RemoteConfig) -> RemoteEngine {
+    let engine = RemoteEngine::connect(config).unwrap();
+    let loading = |model: &ModelInfo| matches!(model.state, ModelState::Loading(_));
+    while engine.models().iter().any(loading) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    engine
+}
+
 fn ask(model: &str, content: &str) -> Job {
     Job {
         model: Some(model.into()),
@@ -166,7 +177,7 @@ fn differences(
 fn real_server_gives_the_ids_and_probabilities_that_the_embedded_engine_finds() {
     for model in [SMOLLM2, GEMMA3] {
         let server = LlamaCpp::start(model, &[]);
-        let remote = RemoteEngine::connect(&server.config(model)).expect("it connects");
+        let remote = connect(&server.config(model));
         assert_eq!(remote.models()[0].state, ModelState::Ready);
         let local = local(model);
         for question in [
@@ -227,7 +238,7 @@ fn adapter_is_switched_for_each_request_and_changes_what_it_changes_in_the_embed
             ..config.models[0].clone()
         });
     }
-    let remote = RemoteEngine::connect(&config).expect("it connects");
+    let remote = connect(&config);
     let states: Vec<ModelState> = remote.models().into_iter().map(|m| m.state).collect();
     assert_eq!(states[..2], [ModelState::Ready, ModelState::Ready]);
     assert!(matches!(&states[2], ModelState::Failed(why) if why.contains("/lora-adapters")));
@@ -281,7 +292,7 @@ fn server_killed_while_it_answers_is_a_clear_error_and_then_gets_a_rest() {
         queue: 0,
         ..server.config(SMOLLM2)
     };
-    let remote = RemoteEngine::connect(&config).expect("it connects");
+    let remote = connect(&config);
     let long = Job {
         max_tokens: 1500,
         temperature_milli: 1000,

@@ -416,7 +416,7 @@ fn vllm_is_told_to_load_an_adapter_that_it_does_not_list() {
             ..config.models[0].clone()
         });
     }
-    let engine = RemoteEngine::connect(&config).unwrap();
+    let engine = connect(&config);
     let states: Vec<ModelState> = engine.models().into_iter().map(|m| m.state).collect();
     assert_eq!(states[..2], [ModelState::Ready, ModelState::Ready]);
     assert!(matches!(&states[2], ModelState::Failed(why) if why.contains("--enable-lora")));
