@@ -3,13 +3,13 @@
 
 mod common;
 
+use common::connect;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     ops::ControlFlow,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 use touchstone_inference::*;
 use touchstone_primitives::request::{Message, Role};
@@ -109,16 +109,6 @@ fn local(model: &str) -> LocalEngine {
         }],
         ..Default::default()
     })
-}
-
-/// An engine that has asked the server for its models.
-fn connect(config: &RemoteConfig) -> RemoteEngine {
-    let engine = RemoteEngine::connect(config).unwrap();
-    let loading = |model: &ModelInfo| matches!(model.state, ModelState::Loading(_));
-    while engine.models().iter().any(loading) {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    engine
 }
 
 fn ask(model: &str, content: &str) -> Job {

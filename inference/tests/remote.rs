@@ -1,5 +1,8 @@
 //! The remote engine against a server in this process, over real TCP, that behaves as each test says.
 
+mod common;
+
+use common::connect;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -193,16 +196,6 @@ impl Asked {
         matches!(self.stream.read(&mut [0; 16]), Ok(0))
             || self.stream.take_error().is_ok_and(|e| e.is_some())
     }
-}
-
-/// An engine that has asked the server for its models.
-fn connect(config: &RemoteConfig) -> RemoteEngine {
-    let engine = RemoteEngine::connect(config).unwrap();
-    let loading = |model: &ModelInfo| matches!(model.state, ModelState::Loading(_));
-    while engine.models().iter().any(loading) {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    engine
 }
 
 fn job() -> Job {

@@ -8,6 +8,17 @@ use rand_chacha::{
     rand_core::{RngCore, SeedableRng},
 };
 use std::path::{Path, PathBuf};
+use touchstone_inference::{Engine, ModelInfo, ModelState, RemoteConfig, RemoteEngine};
+
+/// An engine that has asked the server for its models.
+pub fn connect(config: &RemoteConfig) -> RemoteEngine {
+    let engine = RemoteEngine::connect(config).expect("a sound configuration");
+    let loading = |model: &ModelInfo| matches!(model.state, ModelState::Loading(_));
+    while engine.models().iter().any(loading) {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    engine
+}
 
 /// A file that `scripts/setup` places.
 pub fn data(path: &str) -> PathBuf {

@@ -16,6 +16,7 @@ pub mod anchor;
 pub mod answer;
 pub mod chain;
 pub mod limits;
+mod models;
 pub mod openai;
 pub mod rpc;
 pub mod worker;

@@ -7,37 +7,30 @@ mod tiny;
 use serde_json::json;
 use std::path::Path;
 use support::*;
-use tiny::{HIDDEN, Tiny, WIDTH, random};
+use tiny::{Change, HIDDEN, RANK, Tiny, WIDTH, random, write_peft};
 use touchstone_gateway::{Ask, Client, Refusal};
 use touchstone_inference::{
     AdapterConfig, Engine, EngineConfig, LocalEngine, ModelConfig, ModelState,
 };
 use touchstone_rpc::{AskAnswer, errors};
 
-const RANK: usize = 4;
-
 /// Writes an adapter of the last projection of the last layer, for a base whose hidden layer is that wide.
 fn write_adapter(folder: &Path, hidden: usize, base: Option<&str>) {
+    let change = Change {
+        layer: 1,
+        module: "mlp.down_proj",
+        tensor: "ffn_down",
+        rows: WIDTH,
+        cols: hidden,
+        a: random("lora_A", RANK * hidden, 1.0),
+        b: random("lora_B", WIDTH * RANK, 1.0),
+    };
+    write_peft(folder, &[change]);
     let config = json!({
         "peft_type": "LORA", "r": RANK, "lora_alpha": 4096, "base_model_name_or_path": "elsewhere",
         "touchstone_base": base,
     });
-    let module = "base_model.model.model.layers.1.mlp.down_proj";
-    let (mut head, mut data) = (json!({}), Vec::new());
-    for (part, shape) in [("lora_A", [RANK, hidden]), ("lora_B", [WIDTH, RANK])] {
-        let start = data.len();
-        let numbers = random(part, shape[0] * shape[1], 1.0);
-        data.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
-        head[format!("{module}.{part}.weight")] =
-            json!({"dtype": "F32", "shape": shape, "data_offsets": [start, data.len()]});
-    }
-    let head = head.to_string();
-    let mut file = (head.len() as u64).to_le_bytes().to_vec();
-    file.extend(head.bytes());
-    file.extend(data);
-    std::fs::create_dir_all(folder).unwrap();
     std::fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
-    std::fs::write(folder.join("adapter_model.safetensors"), file).unwrap();
 }
 
 async fn answer(gateway: &Gateway, adapter: Option<&str>) -> Result<AskAnswer, Refusal> {
