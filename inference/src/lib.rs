@@ -6,6 +6,10 @@
 //! | [`RemoteEngine`] | a vLLM, SGLang or llama.cpp server, with the token ids that it sampled |
 //! | [`DummyEngine`] | no model at all, for tests of everything else |
 
+// The fixtures that unit tests share with the tests in `tests/` name this crate.
+#[cfg(test)]
+extern crate self as touchstone_inference;
+
 mod adapter;
 mod config;
 mod dummy;
