@@ -14,6 +14,8 @@
 //! | [`merkle`] | the tree whose root anchors a batch of receipts |
 //! | [`worker`] | worker keys and what they sign |
 //! | [`mailbox`] | what a gateway's worker hands to the chain's offchain hook |
+//! | [`fixed`] | numbers without floats |
+//! | [`evidence`] | what pallets tell each other about scored duties, offences, standings and weights |
 //! | [`traits`] | how pallets meet without knowing each other |
 //! | [`apis`] | runtime APIs |
 
@@ -24,6 +26,8 @@ extern crate alloc;
 
 pub mod apis;
 pub mod consortium;
+pub mod evidence;
+pub mod fixed;
 pub mod mailbox;
 pub mod manifest;
 pub mod merkle;
