@@ -100,9 +100,11 @@ pub struct Standing {
     pub volume: Fixed,
     /// `g`: factor of the group's stake, in [1, g_max].
     pub stake: Fixed,
+    /// `B = C_hat · N^gamma · g`, what influence is computed from.
+    pub base: Fixed,
     /// `S`: the group's safety factor, in [0, 1].
     pub safety: Fixed,
-    /// `R = C_hat · N^gamma · S · g`.
+    /// `R = B · S`, what people see.
     pub reputation: Fixed,
 }
 
@@ -209,16 +211,19 @@ impl NullRateOf for () {
 
 /// Gives what a group has at stake. Implemented by the consortium pallet.
 pub trait BondOf {
-    /// The smallest bond locked for any node of this member, in the chain's smallest unit; 0 without nodes.
-    fn bond(group: &NodeId) -> u128;
+    /// The smallest bond that was locked for any node of this member over the whole unbonding period, in the chain's
+    /// smallest unit; 0 without nodes. What was added later than that does not count yet.
+    fn bond(member: &NodeId) -> u128;
 
-    /// Locks a bond for the group.
-    #[cfg(feature = "runtime-benchmarks")]
-    fn bond_for_benchmark(_group: &NodeId) {}
+    /// Takes this part of the node's bond for an offence; how much it was.
+    fn slash(node: &NodeId, part: Fixed) -> u128;
 }
 
 impl BondOf for () {
     fn bond(_: &NodeId) -> u128 {
+        0
+    }
+    fn slash(_: &NodeId, _: Fixed) -> u128 {
         0
     }
 }

@@ -182,6 +182,11 @@ impl Fixed {
         Self::ONE.minus(self)
     }
 
+    /// This many times an amount, rounded down, at most the largest amount.
+    pub const fn of(self, amount: u128) -> u128 {
+        self.times(Self(amount)).0
+    }
+
     /// Base-2 logarithm, rounded down; `None` of 0.
     pub fn log2(self) -> Option<Signed> {
         self.log2_bits(64).map(Signed)
@@ -477,56 +482,4 @@ impl<'de> serde::Deserialize<'de> for Fixed {
 }
 
 #[cfg(test)]
-#[allow(clippy::float_arithmetic)]
-mod tests {
-    use super::*;
-
-    fn fixed(text: &str) -> Fixed {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn exact_values_are_exact() {
-        assert_eq!(Fixed::ratio(1, 2), Fixed::HALF);
-        assert_eq!(Fixed::percent(25), fixed("0.25"));
-        assert_eq!(exp2(Fixed::from_int(10)), Fixed::from_int(1024));
-        assert_eq!(exp2_neg(Fixed::from_int(64)), Fixed::from_bits(1));
-        assert_eq!(exp2_neg(Fixed::ZERO), Fixed::ONE);
-        assert_eq!(fixed("0.125").log2(), Some(Signed::from_int(-3)));
-        assert_eq!(Fixed::ZERO.log2(), None);
-        assert_eq!(fixed("4").pow(Fixed::HALF), fixed("2"));
-        assert_eq!(fixed("0.25").pow(fixed("1.5")), fixed("0.125"));
-        assert_eq!(Fixed::ZERO.pow(Fixed::ZERO), Fixed::ONE);
-        assert_eq!(Fixed::ZERO.pow(Fixed::HALF), Fixed::ZERO);
-        assert_eq!(Fixed::ZERO.ln_1p(), Fixed::ZERO);
-        assert_eq!(decay(30, 10), fixed("0.125"));
-        assert_eq!(decay(0, 0), Fixed::ONE);
-        assert_eq!(decay(1, 0), Fixed::ZERO);
-        assert_eq!(fixed("2.5").times(fixed("0.5")), fixed("1.25"));
-        assert_eq!(fixed("2.5").over(fixed("0.5")), fixed("5"));
-        assert_eq!(Fixed::from_bits(1).times(Fixed::HALF), Fixed::ZERO);
-        assert_eq!(
-            Fixed::from_bits(1).times_up(Fixed::HALF),
-            Fixed::from_bits(1)
-        );
-    }
-
-    #[test]
-    fn known_values_are_close() {
-        for (got, expected) in [
-            (exp2(fixed("0.5")), core::f64::consts::SQRT_2),
-            (exp2(fixed("13.7")), 13.7_f64.exp2()),
-            (exp2_neg(fixed("3.3")), (-3.3_f64).exp2()),
-            (fixed("1.5").ln_1p(), 2.5_f64.ln()),
-            (fixed("172.8").pow(Fixed::HALF), 172.8_f64.sqrt()),
-            (fixed("0.3").pow(fixed("2.7")), 0.3_f64.powf(2.7)),
-            (fixed("0.3").log2().unwrap().magnitude(), 1.7369655941662063),
-        ] {
-            let got = got.to_bits() as f64 / 2_f64.powi(64);
-            assert!(
-                (got / expected - 1.0).abs() < 1e-14,
-                "{got} instead of {expected}"
-            );
-        }
-    }
-}
+mod tests;

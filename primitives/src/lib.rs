@@ -16,6 +16,9 @@
 //! | [`mailbox`] | what a gateway's worker hands to the chain's offchain hook |
 //! | [`fixed`] | numbers without floats |
 //! | [`evidence`] | what pallets tell each other about scored duties, offences, standings and weights |
+//! | [`reputation`] | decayed evidence, competence, stake and safety: the number of a node on a topic |
+//! | [`influence`] | what an operator group weighs in votes and panels |
+//! | [`exploration`] | who is selected, with slots that newcomers are sure to get |
 //! | [`traits`] | how pallets meet without knowing each other |
 //! | [`apis`] | runtime APIs |
 
@@ -27,13 +30,16 @@ extern crate alloc;
 pub mod apis;
 pub mod consortium;
 pub mod evidence;
+pub mod exploration;
 pub mod fixed;
+pub mod influence;
 pub mod mailbox;
 pub mod manifest;
 pub mod merkle;
 pub mod model;
 pub mod provenance;
 pub mod receipt;
+pub mod reputation;
 pub mod request;
 pub mod traits;
 pub mod worker;
