@@ -110,12 +110,11 @@ impl Fixed {
 
     /// `n/d`, rounded down; `d = 0` and results of 2^64 or more give [`Fixed::MAX`].
     pub const fn ratio(n: u128, d: u128) -> Self {
-        match n.checked_div(d) {
-            Some(whole) if whole >> 64 == 0 => {}
+        let (mut quotient, mut rest) = match (n.checked_div(d), n.checked_rem(d)) {
+            (Some(whole), Some(rest)) if whole >> 64 == 0 => (whole, rest),
             _ => return Self::MAX,
-        }
+        };
         // Long division, one bit at a time: the remainder stays below `d`, its double may need a 129th bit.
-        let (mut quotient, mut rest) = (n.wrapping_div(d), n.wrapping_rem(d));
         let mut bit = 0;
         while bit < 64 {
             let carry = rest >> 127 == 1;
