@@ -73,6 +73,16 @@ pub enum Offence {
     FailedAudit,
 }
 
+impl Offence {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Drift,
+        Self::Goodhart,
+        Self::Collusion,
+        Self::FailedAudit,
+    ];
+}
+
 /// What a node is worth on a topic, with everything its reputation is made of.
 #[derive(
     Clone,

@@ -52,10 +52,11 @@ mod members;
 mod mock;
 mod nodes;
 mod offences;
+#[cfg(any(feature = "std", feature = "try-runtime"))]
+mod stake;
 mod suspensions;
 #[cfg(test)]
 mod tests;
-#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 mod types;
 mod validators;
@@ -237,6 +238,11 @@ pub mod pallet {
     #[pallet::storage]
     pub type Nodes<T: Config> =
         CountedStorageMap<_, Blake2_128Concat, T::AccountId, NodeOf<T>, OptionQuery>;
+
+    /// What was added to bonds within the unbonding delay, by node. It does not count as stake yet.
+    #[pallet::storage]
+    pub type AddedBonds<T: Config> =
+        StorageMap<_, Blake2_128Concat, T::AccountId, AddedBond<BalanceOf<T>>, ValueQuery>;
 
     /// Worker keys by node, oldest first; the last one is the current one.
     #[pallet::storage]

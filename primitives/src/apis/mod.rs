@@ -4,7 +4,9 @@
 mod consortium;
 mod receipts;
 mod registry;
+mod reputation;
 
 pub use consortium::*;
 pub use receipts::*;
 pub use registry::*;
+pub use reputation::*;

@@ -1,0 +1,6 @@
+mod attacks;
+mod governing;
+mod groups;
+mod layout;
+mod recording;
+mod views;
