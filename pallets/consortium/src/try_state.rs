@@ -58,7 +58,7 @@ impl<T: Config> Pallet<T> {
 
     fn try_state_nodes() -> Result<(), TryRuntimeError> {
         ensure!(
-            AddedBonds::<T>::iter_keys().all(|node| Nodes::<T>::contains_key(node)),
+            AddedBonds::<T>::iter_keys().all(Nodes::<T>::contains_key),
             "bonds are added to nodes"
         );
         let mut bonds = BTreeMap::<T::AccountId, BalanceOf<T>>::new();
