@@ -52,11 +52,11 @@ mod members;
 mod mock;
 mod nodes;
 mod offences;
-#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod stake;
 mod suspensions;
 #[cfg(test)]
 mod tests;
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 mod types;
 mod validators;
