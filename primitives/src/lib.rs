@@ -19,6 +19,8 @@
 //! | [`reputation`] | decayed evidence, competence, stake and safety: the number of a node on a topic |
 //! | [`influence`] | what an operator group weighs in votes and panels |
 //! | [`exploration`] | who is selected, with slots that newcomers are sure to get |
+//! | [`checkers`] | whether an answer is right, without any model |
+//! | [`generators`] | tasks that nobody wrote: drawn from a seed, with their checker |
 //! | [`traits`] | how pallets meet without knowing each other |
 //! | [`apis`] | runtime APIs |
 
@@ -28,10 +30,12 @@
 extern crate alloc;
 
 pub mod apis;
+pub mod checkers;
 pub mod consortium;
 pub mod evidence;
 pub mod exploration;
 pub mod fixed;
+pub mod generators;
 pub mod influence;
 pub mod mailbox;
 pub mod manifest;
