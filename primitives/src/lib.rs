@@ -19,6 +19,7 @@
 //! | [`reputation`] | decayed evidence, competence, stake and safety: the number of a node on a topic |
 //! | [`influence`] | what an operator group weighs in votes and panels |
 //! | [`exploration`] | who is selected, with slots that newcomers are sure to get |
+//! | [`canary`] | rounds: who owes which answers, commitments, what a duty is worth |
 //! | [`checkers`] | whether an answer is right, without any model |
 //! | [`generators`] | tasks that nobody wrote: drawn from a seed, with their checker |
 //! | [`traits`] | how pallets meet without knowing each other |
@@ -30,6 +31,7 @@
 extern crate alloc;
 
 pub mod apis;
+pub mod canary;
 pub mod checkers;
 pub mod consortium;
 pub mod evidence;

@@ -9,8 +9,11 @@
 //! 4. A **word** is the first word of a marked segment, and the last word of an unmarked one.
 //! 5. A **text** is a marked segment, else the last line that is not empty.
 //! 6. A **list** is like a text, cut at commas, semicolons, blanks and `and`; a **set** is a list without order and repetition.
-//! 7. **JSON** is the last complete object or array of the segment.
-//! 8. Around texts and words, blanks, quotes, markdown and closing punctuation do not count; nor do upper and lower case.
+//! 7. **Numbers** are those of the first line of the segment that holds one.
+//! 8. A **choice** is one of the given options: the first that occurs in a marked segment, the last that occurs in an unmarked one. Options count
+//!    as whole words only.
+//! 9. **JSON** is the last complete object or array of the segment.
+//! 10. Around texts and words, blanks, quotes, markdown and closing punctuation do not count; nor do upper and lower case.
 
 use super::{json::Value, rational::Rational};
 use alloc::{string::String, vec::Vec};
@@ -39,6 +42,8 @@ pub enum Form {
     List,
     /// Words or numbers in any order, each once.
     Set,
+    /// Numbers in order, whatever words stand between them.
+    Numbers,
 }
 
 /// What is looked for in front of an answer, in lower case, and what closes it besides the end of the line.
@@ -165,6 +170,10 @@ pub fn normalise(text: &[u8], form: Form) -> Option<Vec<u8>> {
         Form::Word => words(text).next()?,
         Form::List => list(text, false),
         Form::Set => list(text, true),
+        Form::Numbers => {
+            let found = numbers(text).filter_map(|n| Rational::parse(n.as_bytes()));
+            joined(found.map(|n| n.to_string()), ",")
+        }
     };
     (!canonical.is_empty()).then(|| canonical.into_bytes())
 }
@@ -181,12 +190,43 @@ pub fn text(answer: &[u8], form: Form) -> Option<Vec<u8>> {
         };
         return word.map(String::into_bytes);
     }
-    let line = if segment.marked {
-        segment.text
-    } else {
-        last_line(segment.text)
+    let line = match form {
+        Form::Numbers => segment
+            .text
+            .lines()
+            .find(|line| numbers(line).next().is_some())?,
+        _ if segment.marked => segment.text,
+        _ => last_line(segment.text),
     };
     normalise(line.as_bytes(), form)
+}
+
+/// Which of the options the answer names, by place.
+pub fn choice(answer: &[u8], options: &[Vec<u8>]) -> Option<usize> {
+    let segment = segment(utf8(answer)?);
+    let text = segment.text.to_lowercase();
+    let named = options.iter().enumerate().filter_map(|(n, option)| {
+        let option = utf8(option)?.trim().to_lowercase();
+        let mut places = text.match_indices(option.as_str()).filter(|(at, found)| {
+            let (before, after) = (text.get(..*at), text.get(at.saturating_add(found.len())..));
+            let glued = |c: char| c.is_alphanumeric();
+            !found.is_empty()
+                && before.is_some_and(|before| !before.ends_with(glued))
+                && after.is_some_and(|after| !after.starts_with(glued))
+        });
+        let place = if segment.marked {
+            places.next()
+        } else {
+            places.last()
+        };
+        place.map(|(at, _)| (at, n))
+    });
+    let named = if segment.marked {
+        named.min()
+    } else {
+        named.max()
+    };
+    named.map(|(_, n)| n)
 }
 
 /// The number of an answer.

@@ -6,6 +6,7 @@
 //! | checker | right when |
 //! |---|---|
 //! | [`Checker::Exact`] | the extracted text, in the declared form, equals one of the expected texts |
+//! | [`Checker::Choice`] | the option that is named is the right one |
 //! | [`Checker::Number`] | the extracted number is within the tolerance of the expected one, computed exactly |
 //! | [`Checker::Calc`] | the extracted number equals the value of the expression, computed with exact fractions |
 //! | [`Checker::JsonSchema`] | the extracted JSON fits the schema ([`json`]) |
@@ -38,6 +39,13 @@ pub enum Checker {
         accept: Vec<Vec<u8>>,
         /// How the answer is taken out and compared.
         form: Form,
+    },
+    /// One of several options.
+    Choice {
+        /// The options.
+        options: Vec<Vec<u8>>,
+        /// Place of the right one.
+        right: u8,
     },
     /// A number.
     Number {
@@ -98,6 +106,9 @@ pub fn is_sound(checker: &Checker) -> bool {
                     .iter()
                     .all(|text| extract::normalise(text, *form).is_some())
         }
+        Checker::Choice { options, right } => options
+            .get(usize::from(*right))
+            .is_some_and(|text| extract::choice(text, options) == Some((*right).into())),
         Checker::Number { value, tolerance } => {
             Rational::parse(value).is_some()
                 && Rational::parse(tolerance).is_some_and(|t| !t.is_negative())
@@ -130,6 +141,9 @@ pub fn check(checker: &Checker, answer: &[u8]) -> Verdict {
                 .any(|text| extract::normalise(text, *form).as_ref() == Some(&found)),
             None => false,
         },
+        Checker::Choice { options, right } => {
+            extract::choice(answer, options) == Some((*right).into())
+        }
         Checker::Number { value, tolerance } => {
             let (Some(value), Some(tolerance)) =
                 (Rational::parse(value), Rational::parse(tolerance))
@@ -167,6 +181,9 @@ pub fn canonical(checker: &Checker, answer: &[u8]) -> Vec<u8> {
     let answer = answer.get(..MAX_ANSWER as usize).unwrap_or(answer);
     match checker {
         Checker::Exact { form, .. } => extract::text(answer, *form).unwrap_or_default(),
+        Checker::Choice { options, .. } => extract::choice(answer, options)
+            .and_then(|place| options.get(place).cloned())
+            .unwrap_or_default(),
         Checker::Number { .. } | Checker::Calc { .. } => extract::number(answer)
             .map(|found| found.to_string().into_bytes())
             .unwrap_or_default(),
@@ -195,6 +212,7 @@ pub fn form_hash(checker: &Checker) -> crate::H256 {
         Checker::JsonSchema { schema } => (3, json::shape(schema)),
         Checker::Sql { .. } => (4, Vec::new()),
         Checker::Code { .. } => (5, Vec::new()),
+        Checker::Choice { options, .. } => (6, (options.len() as u32).encode()),
     };
     crate::tagged_hash("touchstone/family/authored/1", &[&form.encode()])
 }

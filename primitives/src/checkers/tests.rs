@@ -149,6 +149,50 @@ fn words_texts_lists_and_sets_are_compared_in_their_form() {
 }
 
 #[test]
+fn a_choice_is_the_option_that_is_named() {
+    let checker = Checker::Choice {
+        options: vec![b"Anna".to_vec(), b"Ann".to_vec(), b"Hugo".to_vec()],
+        right: 2,
+    };
+    all(
+        &checker,
+        Verdict::Right,
+        &[
+            "Hugo",
+            "hugo has the drum.",
+            "It is not Anna, it is Hugo.",
+            "Answer: Hugo, not Anna",
+        ],
+    );
+    all(
+        &checker,
+        Verdict::Wrong,
+        &["", "Hugos", "Hugo or Ann", "Answer: Anna or Hugo", "Peter"],
+    );
+    assert_eq!(canonical(&checker, b"Well, anna."), b"Anna");
+    let unsound = Checker::Choice {
+        options: vec![b"a".to_vec(), b"a".to_vec()],
+        right: 0,
+    };
+    assert_eq!(check(&unsound, b"a"), Verdict::Void);
+}
+
+#[test]
+fn numbers_are_read_in_order_from_their_line() {
+    let checker = exact("1, 2, 7", Form::Numbers);
+    all(
+        &checker,
+        Verdict::Right,
+        &[
+            "1 2 7",
+            "Sorted:\nThe numbers are 1, 2, and 7.\n\nThe list was 2, 7, 1.",
+            "Answer: [1, 2, 7]",
+        ],
+    );
+    all(&checker, Verdict::Wrong, &["", "2, 7, 1", "1, 2, 7, 9"]);
+}
+
+#[test]
 fn expressions_are_computed_exactly() {
     let value = |text: &str| calc::evaluate(text.as_bytes()).map(|v| v.to_string());
     assert_eq!(value("(12 + 30) * 2 / 7"), Ok("12".into()));
@@ -299,6 +343,8 @@ proptest! {
             number("7"),
             exact("seven", Form::List),
             exact("seven", Form::Word),
+            exact("7", Form::Numbers),
+            Checker::Choice { options: vec![text.clone().into_bytes(), b"a".to_vec()], right: 1 },
             schema(r#"{"type":"array"}"#),
             Checker::Calc { expression: text.clone().into_bytes() },
             schema(&text),

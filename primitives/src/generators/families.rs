@@ -15,7 +15,7 @@ pub(super) const FAMILIES: &[Family] = &[
     family("multiplication", multiplication, 10),
     family("units", units, 8),
     family("dates", dates, 18),
-    family("retrieval", retrieval, 9),
+    family("retrieval", retrieval, 36),
     family("field", field, 5),
     family("record", record, 8),
     family("sorting", sorting, 1),
@@ -96,6 +96,17 @@ fn asks(prompt: String, answer: &str, form: Form, options: u32) -> Made {
             form,
         },
         options,
+    }
+}
+
+fn asks_choice(prompt: String, options: &[&str], right: usize) -> Made {
+    Made {
+        prompt,
+        checker: Checker::Choice {
+            options: options.iter().map(|o| o.as_bytes().to_vec()).collect(),
+            right: right as u8,
+        },
+        options: (options.len() as u32).saturating_sub(1).max(2),
     }
 }
 
@@ -221,7 +232,7 @@ fn dates(draw: &mut Draw, level: u8) -> Made {
                 ("before", 6)
             };
             let prompt = format!("Which day of the week comes right {word} {}?", name(day));
-            asks(prompt, name(day.saturating_add(step)), Form::Word, 6)
+            asks_choice(prompt, &DAYS, (day.saturating_add(step) % 7) as usize)
         }
         2 | 3 => {
             let days = if level == 2 {
@@ -233,7 +244,7 @@ fn dates(draw: &mut Draw, level: u8) -> Made {
                 "Today is {}. Which day of the week is it in {days} days? Reply with the name of the day.",
                 name(day)
             );
-            asks(prompt, name(day.saturating_add(days)), Form::Word, 6)
+            asks_choice(prompt, &DAYS, (day.saturating_add(days) % 7) as usize)
         }
         _ => {
             let month = draw.below(11) as usize;
@@ -277,7 +288,7 @@ fn dates(draw: &mut Draw, level: u8) -> Made {
 }
 
 fn retrieval(draw: &mut Draw, level: u8) -> Made {
-    let count = usize::from(level).saturating_mul(2);
+    let count = usize::from(level).saturating_mul(2).saturating_add(1);
     let names = draw.some(&NAMES, count);
     let things = draw.some(&THINGS, count);
     let asked = draw.below(count as u32) as usize;
@@ -286,20 +297,12 @@ fn retrieval(draw: &mut Draw, level: u8) -> Made {
         .zip(&things)
         .map(|(name, thing)| format!("{name} has the {thing}."))
         .collect();
-    let (name, thing) = (
-        names.get(asked).copied().unwrap_or_default(),
-        things.get(asked).copied().unwrap_or_default(),
-    );
+    let thing = things.get(asked).copied().unwrap_or_default();
     let prompt = format!(
         "{}\nWho has the {thing}? Reply with the name only.",
         facts.join(" ")
     );
-    asks(
-        prompt,
-        name,
-        Form::Word,
-        count.saturating_sub(1).max(2) as u32,
-    )
+    asks_choice(prompt, &names, asked)
 }
 
 fn field(draw: &mut Draw, level: u8) -> Made {
@@ -385,13 +388,17 @@ fn record(draw: &mut Draw, level: u8) -> Made {
 fn sorting(draw: &mut Draw, level: u8) -> Made {
     let count = usize::from(level).saturating_add(2);
     let high = if level < 3 { 20 } else { 99 };
-    let numbers = draw.numbers(1, high, count);
+    let mut numbers = draw.numbers(1, high, count);
     let mut sorted = numbers.clone();
     let falling = level > 3;
     if falling {
         sorted.sort_by_key(|n| core::cmp::Reverse(*n));
     } else {
         sorted.sort();
+    }
+    // Never sorted already: repeating the question would pass.
+    if numbers == sorted {
+        numbers.reverse();
     }
     let order = if falling {
         "largest to smallest"
@@ -402,7 +409,7 @@ fn sorting(draw: &mut Draw, level: u8) -> Made {
         "Sort these numbers from {order}: {}. Reply with the sorted numbers only.",
         join(&numbers)
     );
-    asks(prompt, &join(&sorted), Form::List, 20)
+    asks(prompt, &join(&sorted), Form::Numbers, 20)
 }
 
 fn counting(draw: &mut Draw, level: u8) -> Made {

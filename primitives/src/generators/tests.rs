@@ -13,6 +13,9 @@ fn reference(checker: &Checker) -> String {
     match checker {
         Checker::Number { value, .. } => String::from_utf8(value.clone()).unwrap(),
         Checker::Exact { accept, .. } => String::from_utf8(accept[0].clone()).unwrap(),
+        Checker::Choice { options, right } => {
+            String::from_utf8(options[usize::from(*right)].clone()).unwrap()
+        }
         Checker::JsonSchema { schema } => {
             // Every field of `record` is a constant.
             let text = core::str::from_utf8(schema).unwrap();
@@ -145,7 +148,7 @@ fn tasks_are_pinned() {
             all.push((task.prompt, task.checker.encode(), task.options));
         }
     }
-    let expected = "PIN";
+    let expected = "3d8ef59d2f78a13861afe505238a819349b97105a4a44c7f6f04efb6643d7741";
     assert_eq!(
         hex::encode(tagged_hash("pin", &[&all.encode()])),
         expected,
