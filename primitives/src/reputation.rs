@@ -238,7 +238,8 @@ impl Account {
     ) -> Option<Fold> {
         let last = scored.last()?;
         let factor = decay(now.saturating_sub(self.tally.updated_at), knobs.half_life);
-        if factor < Fixed::HALF {
+        let counts = scored.iter().any(|duty| !duty.difficulty.is_zero());
+        if counts && factor < Fixed::HALF {
             self.epochs = 0;
         }
         let (mut mass, mut passed, mut over_cap) = (Fixed::ZERO, Fixed::ZERO, Fixed::ZERO);

@@ -168,6 +168,14 @@ fn a_long_gap_starts_the_count_of_epochs_anew() {
     let knobs = Knobs::default();
     let mut account = row_a();
     account.fold(
+        &[scored(49, "0", 0)],
+        false,
+        knobs.half_life + 1_000,
+        &knobs,
+    );
+    assert_eq!(account.epochs, 10, "void duties are no evidence");
+    let mut account = row_a();
+    account.fold(
         &[scored(50, "1", 1)],
         false,
         knobs.half_life + 2_000,
