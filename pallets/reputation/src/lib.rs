@@ -21,11 +21,11 @@
 //! * **Group**: the member that runs a node; members whose common ownership is confirmed are merged into one group by the governing origin.
 //!   Its safety factor and its offences stay when it leaves and returns.
 //! * **Fold**: a batch of scored duties added to an account. Events and the history carry its numbers.
-//! * **Secret tally**: the part of the evidence that comes from blind audits, kept apart so that it can be compared with the rest.
+//! * **Secret tally**: what blind audits alone gave, kept apart so that it can be compared with the rest.
 //! * **Ring**: the last answers to tasks that every node got, from which the correlation of two nodes' errors is computed.
 //! * **Knobs**: half-life, prior, cap and the rest; one set for the network, with exceptions by topic that the governing origin sets.
 //!   A new half-life also applies to the time since an account's last fold. How fast `S` recovers is the same everywhere.
-//! * **Mass cap**: most evidence that a node can gain on a topic in one epoch.
+//! * **Mass cap**: most evidence that a node can gain on a topic in one epoch. Beyond it all answers of the epoch count in proportion.
 //!
 //! The rules are in [`touchstone_primitives::reputation`] and [`touchstone_primitives::influence`]; this pallet keeps the state.
 //!

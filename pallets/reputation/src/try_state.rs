@@ -20,9 +20,8 @@ impl<T: Config> Pallet<T> {
                 "more passed than posed, or evidence from the future"
             );
             ensure!(
-                account.secret.evidence <= account.tally.evidence
-                    && account.secret.passed <= account.tally.passed,
-                "the secret tally exceeds the whole"
+                account.epoch_passed <= account.epoch_mass,
+                "more passed than posed in an epoch"
             );
             ensure!(
                 account.epoch.is_some() == (account.epochs > 0),

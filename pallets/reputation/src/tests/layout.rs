@@ -12,7 +12,7 @@ use frame_support::{
 use touchstone_primitives::{
     apis::OffenceRecord,
     evidence::{Offence, RingEntry},
-    fixed::Fixed,
+    fixed::{Fixed, Signed},
     reputation::{Account, Fold, Knobs, Penalty, Safety, Tally},
 };
 
@@ -48,6 +48,7 @@ fn accounts_have_their_layout() {
             epochs: 8,
             epoch: Some(9),
             epoch_mass: bits(10),
+            epoch_passed: bits(11),
         },
     };
     let expected = [
@@ -61,6 +62,7 @@ fn accounts_have_their_layout() {
         "08000000".into(),
         "0109000000".into(),
         fixed(10),
+        fixed(11),
     ];
     assert_eq!(hex(&account), expected.concat());
     assert_eq!(NodeAccount::max_encoded_len(), account.encoded_size());
@@ -91,11 +93,12 @@ fn rings_and_history_have_their_layout() {
         factor: bits(4),
         mass: bits(5),
         passed: bits(6),
-        over_cap: bits(7),
-        evidence: bits(8),
-        passed_total: bits(9),
+        gain: bits(7),
+        passed_gain: Signed::from_bits(8),
+        evidence: bits(9),
+        passed_total: bits(10),
     };
-    let numbers: Vec<_> = (4..=9).map(fixed).collect();
+    let numbers: Vec<_> = (4..=10).map(fixed).collect();
     let expected = [
         &long(1)[..],
         "02000000",

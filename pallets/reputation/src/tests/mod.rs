@@ -3,4 +3,5 @@ mod governing;
 mod groups;
 mod layout;
 mod recording;
+mod soundness;
 mod views;

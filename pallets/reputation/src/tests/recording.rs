@@ -43,9 +43,10 @@ fn a_fold_tells_its_numbers() {
         assert!(!first.secret && second.secret);
         assert_eq!((second.factor, second.duties), (Fixed::HALF, 2));
         let (n, p) = (first.evidence, first.passed_total);
-        assert_eq!(n.times(second.factor).plus(second.mass), second.evidence);
+        assert_eq!(n.times(second.factor).plus(second.gain), second.evidence);
         assert_eq!(
-            p.times(second.factor).plus(second.passed),
+            p.times(second.factor)
+                .plus(second.passed_gain.positive_part()),
             second.passed_total
         );
         let event = Event::EvidenceFolded {
