@@ -122,7 +122,8 @@ fn clock(seed: &H256, candidate: &Established) -> Fixed {
 
 /// 64 random bits.
 fn draw(seed: &H256, what: &[u8], who: &[u8]) -> u64 {
-    tagged_hash(TAG, &[seed.as_bytes(), what, who]).to_low_u64_le()
+    let [a, b, c, d, e, f, g, h, ..] = tagged_hash(TAG, &[seed.as_bytes(), what, who]).0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use scale_info::TypeInfo;
 )]
 pub struct Fixed(u128);
 
-/// A signed number with 64 bits after the binary point, in [-2^63, 2^63).
+/// A signed number with 64 bits after the binary point, in [-2^63, 2^63). Prints like [`Fixed`], rounded towards 0.
 #[derive(
     Clone,
     Copy,
@@ -428,13 +428,13 @@ impl fmt::Debug for Signed {
     }
 }
 
-/// The text is not a decimal number in [0, 2^64) with at most 20 digits after the point.
+/// The text is not a decimal number in range with at most 20 digits after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotFixed;
 
 impl fmt::Display for NotFixed {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("not a decimal number in [0, 2^64) with at most 20 digits after the point")
+        f.write_str("not a decimal number in range with at most 20 digits after the point")
     }
 }
 
@@ -465,18 +465,56 @@ impl FromStr for Fixed {
     }
 }
 
-#[cfg(feature = "serde")]
-impl serde::Serialize for Fixed {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+/// Reads a decimal like [`Fixed`], with or without a minus sign.
+impl FromStr for Signed {
+    type Err = NotFixed;
+
+    fn from_str(text: &str) -> Result<Self, NotFixed> {
+        let (is_negative, magnitude) = match text.strip_prefix('-') {
+            Some(magnitude) => (true, magnitude),
+            None => (false, text),
+        };
+        let bits = magnitude.parse::<Fixed>()?.0;
+        let bits = if is_negative {
+            0_i128.checked_sub_unsigned(bits)
+        } else {
+            bits.try_into().ok()
+        };
+        bits.map(Self).ok_or(NotFixed)
     }
 }
 
+/// Numbers are strings in JSON, because its numbers are floats to most programs.
 #[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Fixed {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <alloc::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+mod json {
+    use super::{Fixed, Signed};
+    use alloc::borrow::Cow;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    impl Serialize for Fixed {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(self)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Fixed {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = <Cow<'de, str>>::deserialize(deserializer)?;
+            text.parse().map_err(D::Error::custom)
+        }
+    }
+
+    impl Serialize for Signed {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(self)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Signed {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = <Cow<'de, str>>::deserialize(deserializer)?;
+            text.parse().map_err(D::Error::custom)
+        }
     }
 }
 

@@ -16,7 +16,7 @@
 use crate::{
     Moment,
     evidence::{Offence, Scored, Standing},
-    fixed::{Fixed, decay},
+    fixed::{Fixed, Signed, decay},
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -60,7 +60,7 @@ pub struct Knobs {
     pub evidence_min: Fixed,
     /// `psi`: what is left of `N` and `P` when the node serves another model, in [0, 1].
     pub new_model: Fixed,
-    /// `M_max`: most mass that counts per node and epoch.
+    /// `M_max`: most mass that counts per node, topic and epoch.
     pub epoch_mass_max: Fixed,
     /// `epsilon`: share of selection slots reserved for newcomers, in [0, 1].
     pub exploration: Fixed,
@@ -179,17 +179,22 @@ impl Tally {
 pub struct Account {
     /// `N` and `P`, from public rounds and blind audits.
     pub tally: Tally,
-    /// The part of them that comes from blind audits.
+    /// What blind audits alone gave, without the cap by epoch.
     pub secret: Tally,
     /// Epochs that gave evidence, counted anew after a gap of more than a half-life.
     pub epochs: u32,
     /// The last of them.
     pub epoch: Option<u32>,
-    /// Mass counted in that epoch.
+    /// Mass posed in that epoch.
     pub epoch_mass: Fixed,
+    /// Part of it that was right.
+    pub epoch_passed: Fixed,
 }
 
-/// What one batch of duties did to an account: `N' = N·factor + mass`, `P' = P·factor + passed`.
+/// What one batch of duties did to an account: `N' = N·factor + gain`, and `P' = P·factor + passed_gain`, kept between 0 and `N'`.
+///
+/// Up to the epoch's cap the gains are the batch's sums. Beyond it everything posed in the epoch counts in proportion, so that each
+/// answer of the epoch matters equally, first or last.
 #[derive(
     Clone,
     Copy,
@@ -206,7 +211,7 @@ pub struct Account {
 pub struct Fold {
     /// When.
     pub at: Moment,
-    /// Epoch of the last duty.
+    /// Epoch to which the duties were counted.
     pub epoch: u32,
     /// Whether the duties were blind audits.
     pub secret: bool,
@@ -214,12 +219,14 @@ pub struct Fold {
     pub duties: u32,
     /// What was left of the sums since they were last brought up to date.
     pub factor: Fixed,
-    /// Sum of the difficulties that counted.
+    /// Sum of the batch's difficulties.
     pub mass: Fixed,
     /// Sum of difficulty times outcome.
     pub passed: Fixed,
-    /// Difficulty that did not count because the epoch's mass was used up.
-    pub over_cap: Fixed,
+    /// What `N` gained by the batch.
+    pub gain: Fixed,
+    /// What `P` gained by the batch; negative when the epoch's cap is reached and the batch was worse than the rest of the epoch.
+    pub passed_gain: Signed,
     /// `N` afterwards.
     pub evidence: Fixed,
     /// `P` afterwards.
@@ -227,8 +234,8 @@ pub struct Fold {
 }
 
 impl Account {
-    /// Folds duties, in their order, up to the epoch's mass. Duties of an epoch before the last one use that one's mass.
-    /// `None` when there are none.
+    /// Folds a batch of duties, all counted to its latest epoch, or to the account's last one if that is later. `None` when there
+    /// are none.
     pub fn fold(
         &mut self,
         scored: &[Scored],
@@ -236,52 +243,77 @@ impl Account {
         now: Moment,
         knobs: &Knobs,
     ) -> Option<Fold> {
-        let last = scored.last()?;
-        let factor = decay(now.saturating_sub(self.tally.updated_at), knobs.half_life);
-        if factor < Fixed::HALF {
-            self.epochs = 0;
-        }
-        let (mut mass, mut passed, mut over_cap) = (Fixed::ZERO, Fixed::ZERO, Fixed::ZERO);
+        let epoch = scored.iter().map(|duty| duty.epoch).max()?;
+        let (mut mass, mut passed) = (Fixed::ZERO, Fixed::ZERO);
         for duty in scored {
             let difficulty = duty.difficulty.min(Fixed::ONE);
-            if difficulty.is_zero() {
-                continue;
-            }
-            let is_new = self.epoch.is_none_or(|epoch| duty.epoch > epoch);
-            if is_new {
-                self.epoch = Some(duty.epoch);
-                self.epoch_mass = Fixed::ZERO;
-            }
-            if is_new || self.epochs == 0 {
-                self.epochs = self.epochs.saturating_add(1);
-            }
-            let counted = difficulty.min(knobs.epoch_mass_max.minus(self.epoch_mass));
-            self.epoch_mass = self.epoch_mass.plus(counted);
-            mass = mass.plus(counted);
-            passed = passed.plus(counted.times(duty.outcome.min(Fixed::ONE)));
-            over_cap = over_cap.plus(difficulty.minus(counted));
+            mass = mass.plus(difficulty);
+            passed = passed.plus(difficulty.times(duty.outcome.min(Fixed::ONE)));
         }
-        self.tally.add(mass, passed, now, knobs.half_life);
-        // Brought up to date together, so that rounding never makes the part larger than the whole.
-        let (mass_secret, passed_secret) = if secret {
-            (mass, passed)
-        } else {
-            Default::default()
+        let factor = decay(now.saturating_sub(self.tally.updated_at), knobs.half_life);
+        if !mass.is_zero() {
+            self.count_epoch(epoch, factor);
+        }
+        let (mass_before, passed_before) = self.counted(knobs);
+        self.epoch_mass = self.epoch_mass.plus(mass);
+        self.epoch_passed = self.epoch_passed.plus(passed);
+        let (mass_after, passed_after) = self.counted(knobs);
+        let gain = mass_after.minus(mass_before);
+        let passed_gain = Signed::from_fixed(passed_after).minus(Signed::from_fixed(passed_before));
+        let decayed = self.tally.at(now, knobs.half_life);
+        let evidence = decayed.evidence.plus(gain);
+        let passed_total = Signed::from_fixed(decayed.passed)
+            .plus(passed_gain)
+            .positive_part()
+            .min(evidence);
+        self.tally = Tally {
+            evidence,
+            passed: passed_total,
+            ..decayed
         };
-        self.secret
-            .add(mass_secret, passed_secret, now, knobs.half_life);
+        if secret {
+            self.secret.add(mass, passed, now, knobs.half_life);
+        }
         Some(Fold {
             at: now,
-            epoch: last.epoch,
+            epoch: self.epoch.unwrap_or(epoch),
             secret,
             duties: scored.len() as u32,
             factor,
             mass,
             passed,
-            over_cap,
-            evidence: self.tally.evidence,
-            passed_total: self.tally.passed,
+            gain,
+            passed_gain,
+            evidence,
+            passed_total,
         })
+    }
+
+    /// Notes an epoch with evidence. `factor` is what was left of the evidence before it.
+    fn count_epoch(&mut self, epoch: u32, factor: Fixed) {
+        let is_new = self.epoch.is_none_or(|last| epoch > last);
+        if factor < Fixed::HALF {
+            self.epochs = 0;
+        }
+        if is_new || self.epochs == 0 {
+            self.epochs = self.epochs.saturating_add(1);
+        }
+        if is_new {
+            self.epoch = Some(epoch);
+            self.epoch_mass = Fixed::ZERO;
+            self.epoch_passed = Fixed::ZERO;
+        }
+    }
+
+    /// What the epoch counts for: all of it up to the cap, beyond it the cap and the same proportion of right answers.
+    fn counted(&self, knobs: &Knobs) -> (Fixed, Fixed) {
+        let cap = knobs.epoch_mass_max;
+        if self.epoch_mass <= cap {
+            (self.epoch_mass, self.epoch_passed)
+        } else {
+            let passed = self.epoch_passed.times(cap).over(self.epoch_mass);
+            (cap, passed)
+        }
     }
 
     /// The node serves another model: evidence of the old one counts for little.

@@ -199,7 +199,11 @@ proptest! {
     }
 
     #[test]
-    fn printed_numbers_read_back(a in any_fixed()) {
+    fn printed_numbers_read_back(a in any_fixed(), bits in any::<i128>(), shift in 0_u32..128) {
+        let b = Signed::from_bits(bits >> shift);
+        prop_assert_eq!(b.to_string().parse(), Ok(b));
+        let json = serde_json::to_value(b).unwrap();
+        prop_assert_eq!(serde_json::from_value::<Signed>(json).unwrap(), b);
         prop_assert_eq!(a.to_string().parse(), Ok(a));
         let json = serde_json::to_value(a).unwrap();
         prop_assert_eq!(serde_json::from_value::<Fixed>(json).unwrap(), a);
@@ -226,6 +230,14 @@ fn only_decimals_are_read() {
     assert_eq!(fixed("18446744073709551615").floor(), u64::MAX);
     assert_eq!(format!("{:.3}", fixed("1.23456")), "1.234");
     assert_eq!(Signed::from_int(-3).to_string(), "-3");
+    for bad in [
+        "--1",
+        "- 1",
+        "9223372036854775808",
+        "-9223372036854775808.5",
+    ] {
+        assert_eq!(bad.parse::<Signed>(), Err(NotFixed), "{bad}");
+    }
 }
 
 /// A bit that changes here would split the chain.

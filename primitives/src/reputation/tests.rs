@@ -28,14 +28,16 @@ fn scored(epoch: u32, difficulty: &str, outcome: u64) -> Scored {
     }
 }
 
-/// An account with this many audits, the last ones wrong, a tenth of them in each of ten epochs at time 0.
+/// An account with this many audits, a tenth of them in each of ten epochs at time 0; some of the first epoch were wrong.
 fn history(audits: usize, wrong: usize, difficulty: &str) -> Account {
     let knobs = Knobs::default();
     let mut account = Account::default();
-    let duties: Vec<_> = (0..audits)
-        .map(|n| scored((n * 10 / audits) as u32, difficulty, u64::from(n >= wrong)))
-        .collect();
-    account.fold(&duties, false, 0, &knobs).unwrap();
+    for epoch in 0..10_usize {
+        let duties: Vec<_> = (0..audits / 10)
+            .map(|n| scored(epoch as u32, difficulty, u64::from(epoch > 0 || n >= wrong)))
+            .collect();
+        account.fold(&duties, false, 0, &knobs).unwrap();
+    }
     account
 }
 
@@ -133,23 +135,39 @@ fn mass_of_an_epoch_is_capped() {
     let mut account = Account::default();
     let many = vec![scored(7, "1", 1); 50];
     let fold = account.fold(&many, false, 0, &knobs).unwrap();
-    assert_eq!((fold.mass, fold.over_cap), (fixed("20"), fixed("30")));
+    assert_eq!((fold.mass, fold.gain), (fixed("50"), fixed("20")));
     // Neither a second batch nor a late one of an earlier epoch gets more; the next epoch does.
-    assert_eq!(
-        account.fold(&many, true, 0, &knobs).unwrap().mass,
-        Fixed::ZERO
-    );
-    let late = [scored(3, "1", 0)];
-    assert_eq!(
-        account.fold(&late, false, 0, &knobs).unwrap().mass,
-        Fixed::ZERO
-    );
-    let next = [scored(8, "0.5", 0)];
-    assert_eq!(
-        account.fold(&next, false, 0, &knobs).unwrap().mass,
-        fixed("0.5")
-    );
+    let again = account.fold(&many, true, 0, &knobs).unwrap();
+    assert_eq!((again.gain, again.passed_gain), (Fixed::ZERO, Signed::ZERO));
+    let late = account
+        .fold(&[scored(3, "1", 1)], false, 0, &knobs)
+        .unwrap();
+    assert_eq!((late.gain, late.epoch), (Fixed::ZERO, 7));
+    let next = account
+        .fold(&[scored(8, "0.5", 0)], false, 0, &knobs)
+        .unwrap();
+    assert_eq!(next.gain, fixed("0.5"));
     assert_eq!((account.epochs, account.epoch), (2, Some(8)));
+}
+
+#[test]
+fn who_coasts_once_the_cap_is_reached_loses_what_it_earned() {
+    // The attack: serve well until the epoch's mass is earned, then save the effort.
+    let knobs = Knobs::default();
+    let (right, wrong) = (vec![scored(7, "1", 1); 20], vec![scored(7, "1", 0); 20]);
+    let mut coasts = Account::default();
+    coasts.fold(&right, false, 0, &knobs).unwrap();
+    let fold = coasts.fold(&wrong, false, 0, &knobs).unwrap();
+    assert_eq!(
+        (fold.gain, fold.passed_gain),
+        (Fixed::ZERO, Signed::from_int(-10))
+    );
+    assert_eq!(coasts.tally.passed, fixed("10"));
+    // The order makes no difference.
+    let mut other = Account::default();
+    other.fold(&wrong, false, 0, &knobs);
+    other.fold(&right, false, 0, &knobs);
+    assert_eq!(coasts, other);
 }
 
 #[test]
@@ -166,6 +184,14 @@ fn void_duties_and_no_duties_change_nothing() {
 #[test]
 fn a_long_gap_starts_the_count_of_epochs_anew() {
     let knobs = Knobs::default();
+    let mut account = row_a();
+    account.fold(
+        &[scored(49, "0", 0)],
+        false,
+        knobs.half_life + 1_000,
+        &knobs,
+    );
+    assert_eq!(account.epochs, 10, "void duties are no evidence");
     let mut account = row_a();
     account.fold(
         &[scored(50, "1", 1)],
@@ -347,7 +373,7 @@ proptest! {
             };
             account.fold(&[duty], epoch % 2 == 0, at, &knobs);
             prop_assert!(account.tally.passed <= account.tally.evidence);
-            prop_assert!(account.secret.evidence <= account.tally.evidence);
+            prop_assert!(account.secret.passed <= account.secret.evidence);
         }
         let got = standing(&account, Fixed::ONE, bond, now, &knobs);
         prop_assert!(got.competence <= Fixed::ONE && got.reputation == got.base);
