@@ -8,6 +8,7 @@ mod keys;
 mod network;
 mod output;
 mod receipt;
+mod reputation;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,8 @@ enum Command {
     Ask(ask::Ask),
     #[command(subcommand)]
     Receipt(receipt::Receipt),
+    #[command(subcommand)]
+    Reputation(reputation::Reputation),
     Models(network::Models),
     Members(network::Members),
     Status(network::Status),
@@ -99,6 +102,7 @@ async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Ask(command) => command.run(&connect().await?).await,
         Command::Receipt(command) => command.run(&connect().await?).await,
+        Command::Reputation(command) => command.run(&connect().await?).await,
         Command::Models(command) => command.run(&connect().await?).await,
         Command::Members(command) => command.run(&connect().await?).await,
         Command::Status(command) => command.run(&cli.url).await,

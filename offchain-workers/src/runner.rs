@@ -25,7 +25,7 @@ const RESEND_AFTER: u32 = 4;
 /// Closed rounds stay in the journal for so many blocks, for people who look into it.
 const KEEP_BLOCKS: u32 = 20_000;
 /// Most bytes of an answer.
-pub const MAX_ANSWER: usize = 1024;
+pub const MAX_ANSWER: usize = touchstone_primitives::checkers::MAX_ANSWER as usize;
 
 /// Something a node must answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,12 @@ pub struct Window {
 pub struct OpenRound {
     /// Its topic.
     pub topic: TopicId,
+    /// Name of the topic.
+    pub topic_name: String,
+    /// Base that the node is enrolled with.
+    pub base: H256,
+    /// Adapter that it is enrolled with, if any.
+    pub adapter: Option<H256>,
     /// Its number.
     pub round: u32,
     /// Seed of the round: the sampler's noise comes from it.
@@ -379,8 +385,8 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
         self.counters.duties.fetch_add(duties.into(), Relaxed);
         log::info!(
             target: "canaries",
-            "round {} on topic {}: {duties} duties, to be committed to by block {}",
-            id.round, round.topic, round.commit.last,
+            "round {} on {}: {duties} duties, to be committed to by block {}",
+            id.round, round.topic_name, round.commit.last,
         );
         Ok(())
     }

@@ -140,6 +140,9 @@ impl RoundsView for World {
         let start = round * PERIOD;
         Ok(vec![OpenRound {
             topic: 0,
+            topic_name: String::new(),
+            base: H256::zero(),
+            adapter: None,
             round,
             seed: H256::zero(),
             commit: Window {

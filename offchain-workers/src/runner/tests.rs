@@ -31,6 +31,9 @@ fn posed(slot: u8) -> H256 {
 fn round(duties: u8) -> OpenRound {
     OpenRound {
         topic: 3,
+        topic_name: "dates".into(),
+        base: H256::zero(),
+        adapter: None,
         round: 7,
         seed: H256::zero(),
         commit: COMMIT,
