@@ -237,3 +237,26 @@ impl BondOf for () {
         0
     }
 }
+
+/// Is told that a node does its work. Implemented by the canaries pallet.
+pub trait NoteActivity {
+    /// The node answered something just now.
+    fn active(node: &NodeId);
+}
+
+impl NoteActivity for () {
+    fn active(_: &NodeId) {}
+}
+
+/// Gives which models may answer on a topic. Implemented by the registry pallet.
+pub trait ModelsOf {
+    /// Whether the topic exists.
+    fn is_topic(topic: TopicId) -> bool;
+
+    /// Whether queries on the topic may be answered by this base with this adapter (or none).
+    fn may_serve(topic: TopicId, base: &H256, adapter: Option<&H256>) -> bool;
+
+    /// Puts a topic and a base that may serve it into state.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn create_for_benchmark(topic: TopicId) -> H256;
+}

@@ -19,6 +19,9 @@
 //! | [`reputation`] | decayed evidence, competence, stake and safety: the number of a node on a topic |
 //! | [`influence`] | what an operator group weighs in votes and panels |
 //! | [`exploration`] | who is selected, with slots that newcomers are sure to get |
+//! | [`canary`] | rounds: who owes which answers, commitments, what a duty is worth |
+//! | [`checkers`] | whether an answer is right, without any model |
+//! | [`generators`] | tasks that nobody wrote: drawn from a seed, with their checker |
 //! | [`traits`] | how pallets meet without knowing each other |
 //! | [`apis`] | runtime APIs |
 
@@ -28,10 +31,13 @@
 extern crate alloc;
 
 pub mod apis;
+pub mod canary;
+pub mod checkers;
 pub mod consortium;
 pub mod evidence;
 pub mod exploration;
 pub mod fixed;
+pub mod generators;
 pub mod influence;
 pub mod mailbox;
 pub mod manifest;
