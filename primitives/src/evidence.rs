@@ -33,6 +33,7 @@ pub struct Scored {
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RingEntry {
     /// First 8 bytes of [`Scored::duty`].
     pub duty: [u8; 8],
