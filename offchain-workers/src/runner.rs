@@ -150,6 +150,9 @@ fn margin(commit: Window) -> u32 {
 }
 
 /// What is to be done in block `now` (the one after the best one), given what the journal holds and to what it commits.
+///
+/// Nothing is sent for the first block of a window: pools of nodes that have not imported the block before it would refuse the transaction
+/// as too early, and refuse it again later because they have seen it.
 pub fn next(round: &OpenRound, record: &RoundRecord, commitments: &[H256], now: u32) -> Action {
     if record.is_closed() {
         return Action::Wait;
@@ -158,7 +161,7 @@ pub fn next(round: &OpenRound, record: &RoundRecord, commitments: &[H256], now: 
         Some(committed) if record.stage != Stage::Sealed || committed != commitments => {
             Action::Lost
         }
-        Some(_) if now < round.reveal.first || now > round.reveal.last => Action::Wait,
+        Some(_) if now <= round.reveal.first || now > round.reveal.last => Action::Wait,
         Some(_) => {
             let answered = record.duties.iter().zip(0..);
             let open: Vec<u32> = answered
@@ -171,7 +174,7 @@ pub fn next(round: &OpenRound, record: &RoundRecord, commitments: &[H256], now: 
             }
         }
         None if now > round.commit.last => Action::Wait,
-        None if record.stage == Stage::Sealed => match now < round.commit.first {
+        None if record.stage == Stage::Sealed => match now <= round.commit.first {
             true => Action::Wait,
             false => Action::Commit,
         },
@@ -244,6 +247,15 @@ pub enum RunnerError {
     Chain(String),
 }
 
+/// Sending of a round's transaction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    /// Block that it was meant for, once the pool has taken one.
+    at: Option<u32>,
+    /// How often it was tried.
+    tries: u32,
+}
+
 /// Does the duties of a node.
 pub struct Runner<V, S, A> {
     journal: Arc<Journal>,
@@ -251,8 +263,8 @@ pub struct Runner<V, S, A> {
     sender: S,
     engine: A,
     counters: Arc<RunnerCounters>,
-    /// Best block at which something was sent last, by round.
-    sent: BTreeMap<RoundId, u32>,
+    /// What was sent last, by round.
+    sent: BTreeMap<RoundId, Sent>,
     /// Rounds of which somebody was told that their commitments are lost.
     lost: Vec<RoundId>,
     /// Why no answer could be had, when that was last said.
@@ -323,6 +335,7 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
             let action = next(&round, &record, &commitments, now);
             if round.committed.as_ref() == Some(&commitments) && !record.committed {
                 record.committed = true;
+                self.sent.remove(&id);
                 self.journal.put_round(
                     &id,
                     &record,
@@ -357,7 +370,7 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
                 }
                 Action::Reveal(slots) => {
                     if self.is_due(&id, now) {
-                        let openings = openings(&record, &slots);
+                        let openings = openings(&record, &slots, self.tries(&id));
                         self.journal.probe("reveal: planned");
                         let sent = self.sender.reveal(&id, openings).await;
                         self.journal.probe("reveal: sent");
@@ -464,20 +477,26 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
             .put_round(id, &record, ["seal: stored", "seal: durable"])?)
     }
 
-    fn is_due(&self, id: &RoundId, now: u32) -> bool {
-        // A number below the one of the sending means that the chain was reverted.
-        self.sent
-            .get(id)
-            .is_none_or(|at| now.checked_sub(*at).is_none_or(|age| age >= RESEND_AFTER))
+    fn tries(&self, id: &RoundId) -> u32 {
+        self.sent.get(id).map_or(0, |sent| sent.tries)
     }
 
-    fn note(&mut self, id: &RoundId, now: u32, what: &str, sent: Result<(), String>) {
-        match sent {
+    fn is_due(&self, id: &RoundId, now: u32) -> bool {
+        let at = self.sent.get(id).and_then(|sent| sent.at);
+        // A number below the one of the sending means that the chain was reverted.
+        at.and_then(|at| now.checked_sub(at))
+            .is_none_or(|age| age >= RESEND_AFTER)
+    }
+
+    fn note(&mut self, id: &RoundId, now: u32, what: &str, result: Result<(), String>) {
+        let sent = self.sent.entry(id.clone()).or_default();
+        sent.tries = sent.tries.saturating_add(1);
+        match result {
             Ok(()) => {
                 log::info!(target: "canaries", "round {}: sent {what}", id.round);
-                self.sent.insert(id.clone(), now);
+                sent.at = Some(now);
             }
-            // The pool has an earlier sending, or is full: the next block tries again.
+            // It is full, say: the next block tries again.
             Err(reason) => log::debug!(
                 target: "canaries",
                 "round {}: the pool refused {what}: {reason}", id.round,
@@ -536,12 +555,16 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
     }
 }
 
-fn openings(record: &RoundRecord, slots: &[u32]) -> Vec<(u32, Opening)> {
+/// Answers of these slots. Every try has another order and so another hash: pools refuse for a while what they have refused once.
+fn openings(record: &RoundRecord, slots: &[u32], tries: u32) -> Vec<(u32, Opening)> {
     let opening = |slot: &u32| {
         let (_, opening) = record.duties.get(*slot as usize)?;
         Some((*slot, opening.clone()?))
     };
-    slots.iter().filter_map(opening).collect()
+    let mut openings: Vec<_> = slots.iter().filter_map(opening).collect();
+    let by = (tries as usize).checked_rem(openings.len()).unwrap_or(0);
+    openings.rotate_left(by);
+    openings
 }
 
 /// The beginning of an answer that is longer than the chain takes.

@@ -92,8 +92,8 @@ fn answers_come_first_then_the_seal_then_the_commitment() {
         Action::Seal
     );
     let sealed = record(2, 2, Stage::Sealed);
-    assert_eq!(decide(&open, &sealed, 9), Action::Wait);
-    assert_eq!(decide(&open, &sealed, 10), Action::Commit);
+    assert_eq!(decide(&open, &sealed, 10), Action::Wait);
+    assert_eq!(decide(&open, &sealed, 11), Action::Commit);
     assert_eq!(decide(&open, &sealed, 20), Action::Commit);
     assert_eq!(decide(&open, &sealed, 21), Action::Wait);
 }
@@ -119,8 +119,8 @@ fn answers_are_revealed_only_in_their_window_and_only_those_that_are_open() {
     let sealed = record(3, 3, Stage::Sealed);
     let mut open = round(3);
     open.committed = Some(all(&sealed));
-    assert_eq!(decide(&open, &sealed, 21), Action::Wait);
-    assert_eq!(decide(&open, &sealed, 22), Action::Reveal(vec![0, 1, 2]));
+    assert_eq!(decide(&open, &sealed, 22), Action::Wait);
+    assert_eq!(decide(&open, &sealed, 23), Action::Reveal(vec![0, 1, 2]));
     open.revealed = vec![0, 2];
     assert_eq!(decide(&open, &sealed, 30), Action::Reveal(vec![1]));
     assert_eq!(decide(&open, &sealed, 31), Action::Wait);
@@ -133,7 +133,7 @@ fn a_slot_without_an_answer_is_not_revealed() {
     let sealed = record(3, 2, Stage::Sealed);
     let mut open = round(3);
     open.committed = Some(all(&sealed));
-    assert_eq!(decide(&open, &sealed, 22), Action::Reveal(vec![0, 1]));
+    assert_eq!(decide(&open, &sealed, 23), Action::Reveal(vec![0, 1]));
 }
 
 #[test]
