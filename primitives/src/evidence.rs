@@ -33,6 +33,7 @@ pub struct Scored {
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RingEntry {
     /// First 8 bytes of [`Scored::duty`].
     pub duty: [u8; 8],
@@ -221,8 +222,8 @@ impl NullRateOf for () {
 
 /// Gives what a group has at stake. Implemented by the consortium pallet.
 pub trait BondOf {
-    /// The smallest bond that was locked for any node of this member over the whole unbonding period, in the chain's
-    /// smallest unit; 0 without nodes. What was added later than that does not count yet.
+    /// The smallest bond of this member's nodes, in the chain's smallest unit; 0 without nodes. What was added after a node was
+    /// registered counts only once it has been locked for the whole unbonding delay.
     fn bond(member: &NodeId) -> u128;
 
     /// Takes this part of the node's bond for an offence; how much it was.

@@ -1,6 +1,6 @@
 //! What other pallets and the runtime API read.
 
-use crate::{Accounts, Config, Groups, History, Pallet, types::NodeAccount};
+use crate::{Accounts, Config, Groups, History, Pallet, Rings, types::NodeAccount};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
@@ -9,7 +9,7 @@ use touchstone_primitives::{
     NodeId,
     apis::{Explanation, GroupInfo, Leader, Ranking, RankingRow, TopicId, TopicStanding},
     consortium::NodeStatus,
-    evidence::{CompetenceOf, GroupWeight, NullRateOf, Offence, Standing},
+    evidence::{CompetenceOf, GroupWeight, NullRateOf, Offence, RingEntry, Standing},
     fixed::{Fixed, decay},
     influence::{self, Bar, Candidate, Electorate},
     reputation::{self, Fold, Penalty},
@@ -158,6 +158,11 @@ impl<T: Config> Pallet<T> {
     /// The last folds of evidence, oldest first.
     pub fn history(node: &NodeId, topic: TopicId) -> Vec<Fold> {
         History::<T>::get(topic, node).into_inner()
+    }
+
+    /// The node's last answers to shared instances, oldest first: what correlations are computed from.
+    pub fn ring(node: &NodeId, topic: TopicId) -> Vec<RingEntry> {
+        Rings::<T>::get(topic, node).into_inner()
     }
 
     /// The first `places` nodes of every topic.

@@ -3,7 +3,7 @@
 use crate::{
     Moment, NodeId,
     apis::TopicId,
-    evidence::{GroupWeight, Offence, Standing},
+    evidence::{GroupWeight, Offence, RingEntry, Standing},
     fixed::Fixed,
     influence::{self, Candidate, Electorate, Eligibility},
     reputation::{self, Account, Fold, Knobs, Penalty, Safety},
@@ -174,6 +174,8 @@ sp_api::decl_runtime_apis! {
         fn explain(node: NodeId, topic: TopicId) -> Option<Explanation>;
         /// The last folds of evidence, oldest first.
         fn history(node: NodeId, topic: TopicId) -> Vec<Fold>;
+        /// The node's last answers to shared instances, oldest first: what correlations are computed from.
+        fn ring(node: NodeId, topic: TopicId) -> Vec<RingEntry>;
         /// The first `places` nodes of every topic.
         fn leaderboard(places: u32) -> Vec<Leader>;
         /// The group to which the member counts.

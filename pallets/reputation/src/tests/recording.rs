@@ -87,7 +87,7 @@ fn rings_and_history_keep_the_last_entries() {
         for n in 0..2 * RING_LENGTH + 10 {
             Reputation::record(&node(1), 0, &[shared(n)]);
         }
-        let ring = Rings::<Test>::get(0, node(1));
+        let ring = Reputation::ring(&node(1), 0);
         assert_eq!(ring.len() as u32, RING_LENGTH);
         assert_eq!(ring[0].duty, 10_u64.to_le_bytes());
         assert!(
