@@ -17,7 +17,10 @@ pub mod extract;
 pub mod json;
 pub mod rational;
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 pub use extract::Form;
 pub use rational::Rational;
