@@ -76,7 +76,7 @@ pub struct OpenRound {
 
 /// What the runner wants to know of the chain.
 pub trait RoundsView: Send {
-    /// The node that this machine's worker key serves in the best state, while it may answer.
+    /// The node that this machine's worker key serves in the best state; `None` while that is not known.
     fn node(&self) -> Result<Option<NodeId>, String>;
     /// Number of the best block.
     fn best(&self) -> u32;

@@ -354,18 +354,18 @@ fn what_the_pool_refuses_is_sent_again_and_what_it_took_is_not_sent_at_every_blo
     world.0.lock().round = Some(round(1));
     world.0.lock().refuse = true;
     let (_folder, mut runner) = runner(&world);
-    at(&world, &mut runner, 9);
     at(&world, &mut runner, 10);
+    at(&world, &mut runner, 11);
     assert_eq!(world.0.lock().sent, 2);
     world.0.lock().refuse = false;
-    at(&world, &mut runner, 11);
+    at(&world, &mut runner, 12);
     // The block that held it is gone.
     world.0.lock().round.as_mut().unwrap().committed = None;
-    for best in 12..11 + RESEND_AFTER {
+    for best in 13..12 + RESEND_AFTER {
         at(&world, &mut runner, best);
         assert_eq!(world.0.lock().sent, 3);
     }
-    at(&world, &mut runner, 11 + RESEND_AFTER);
+    at(&world, &mut runner, 12 + RESEND_AFTER);
     assert_eq!(world.0.lock().sent, 4);
 }
 

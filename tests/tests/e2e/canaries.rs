@@ -11,7 +11,7 @@ use touchstone_primitives::{
 use touchstone_tests::{
     network::{FOUNDERS, Network},
     node::Setup,
-    smollm2,
+    smollm2, specialist,
     wait::until,
 };
 
@@ -28,11 +28,12 @@ const CRIPPLED: usize = 3;
 /// Four validators with the real model; one of them cannot say more than a word.
 async fn network(test: &str) -> Network {
     let mut network = Network::empty(test).await;
-    let model = smollm2();
+    let (model, adapter) = (smollm2(), specialist());
     for (number, name) in (1..).zip(FOUNDERS) {
         let arguments = format!(
-            "--{name} --engine embedded --engine-threads 1 --engine-slots 1 --model smollm2={}",
-            model.display()
+            "--{name} --engine embedded --engine-threads 1 --engine-slots 1 --model smollm2={} --adapter arithmetic={}",
+            model.display(),
+            adapter.display()
         );
         let setup = Setup::new(name, number, "local").with(&arguments);
         network.add(match usize::from(number) == CRIPPLED + 1 {

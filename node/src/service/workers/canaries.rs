@@ -134,10 +134,10 @@ impl RoundsView for Rounds {
             .runtime_api()
             .has_api::<dyn CanariesApi<Block>>(at)
             .map_err(|e| e.to_string())?;
-        let worker = self.worker()?.filter(|worker| worker.may_serve().is_ok());
-        Ok(worker
-            .filter(|_| has_canaries)
-            .map(|worker| worker.node.node))
+        Ok(match has_canaries {
+            true => self.worker()?.map(|worker| worker.node.node),
+            false => None,
+        })
     }
 
     fn best(&self) -> u32 {
