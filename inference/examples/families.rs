@@ -18,7 +18,11 @@ const ANSWER: u32 = 64;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let mut next = || arguments.next().expect("see the comment at the top of this file");
+    let mut next = || {
+        arguments
+            .next()
+            .expect("see the comment at the top of this file")
+    };
     let (base, threads, samples) = (next(), next(), next().parse::<u64>().expect("a number"));
     let (mut adapter, mut show, mut only) = (None, 0, Vec::new());
     while let Some(argument) = arguments.next() {
@@ -48,7 +52,13 @@ fn main() {
         slots: TOGETHER as u32,
         ..Default::default()
     });
-    println!("| family | {} |", (1..=LEVELS).map(|l| format!("level {l}")).collect::<Vec<_>>().join(" | "));
+    println!(
+        "| family | {} |",
+        (1..=LEVELS)
+            .map(|l| format!("level {l}"))
+            .collect::<Vec<_>>()
+            .join(" | ")
+    );
     println!("|---|{}", "---:|".repeat(LEVELS.into()));
     for family in families() {
         if !only.is_empty() && !only.iter().any(|name| name == family.name) {
@@ -69,7 +79,10 @@ fn main() {
                 .map(|(task, text)| check(&task.checker, text.as_bytes()) == Verdict::Right)
                 .collect();
             for n in 0..show.min(tasks.len()) {
-                eprintln!("{} {level}: {:?} -> {:?} {}", family.name, tasks[n].prompt, texts[n], right[n]);
+                eprintln!(
+                    "{} {level}: {:?} -> {:?} {}",
+                    family.name, tasks[n].prompt, texts[n], right[n]
+                );
             }
             let passed = right.iter().filter(|r| **r).count();
             cells.push(format!("{:.0}", 100.0 * passed as f64 / samples as f64));
@@ -107,9 +120,15 @@ fn answers(engine: &LocalEngine, tasks: &[Task]) -> Vec<String> {
                 .iter()
                 .map(|task| scope.spawn(|| (task.prompt.clone(), one(&task.prompt))))
                 .collect();
-            asked.into_iter().map(|a| a.join().expect("it ends")).collect::<Vec<_>>()
+            asked
+                .into_iter()
+                .map(|a| a.join().expect("it ends"))
+                .collect::<Vec<_>>()
         });
         known.extend(made);
     }
-    tasks.iter().map(|task| known[&task.prompt].clone()).collect()
+    tasks
+        .iter()
+        .map(|task| known[&task.prompt].clone())
+        .collect()
 }

@@ -17,7 +17,7 @@ impl<T: Config> Pallet<T> {
         ensure!(topics.is_sorted(), "examined topics out of order");
         ensure!(
             topics.len() == Rules::<T>::iter_keys().count()
-                && topics.iter().all(|topic| Rules::<T>::contains_key(topic)),
+                && topics.iter().all(Rules::<T>::contains_key),
             "examined topics and rules differ"
         );
         for (topic, count) in Enrolled::<T>::iter() {

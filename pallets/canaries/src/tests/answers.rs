@@ -1,8 +1,4 @@
-use crate::{
-    mock::*,
-    types::Refusal,
-    *,
-};
+use crate::{mock::*, types::Refusal, *};
 use frame_support::{assert_noop, assert_ok, pallet_prelude::InvalidTransaction};
 use sp_core::Pair;
 use touchstone_primitives::{H256, consortium::NodeStatus, worker::WorkerPair};
