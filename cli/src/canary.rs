@@ -253,7 +253,6 @@ impl List {
             "ADAPTER",
         ])];
         for enrolment in &enrolments {
-            let short = |hash: &H256| hash.to_string();
             rows.push(vec![
                 format!("  {}", name_of(&names, enrolment.topic)),
                 enrolment.node.to_string(),
@@ -262,8 +261,11 @@ impl List {
                     .until
                     .map(|epoch| epoch.to_string())
                     .unwrap_or_default(),
-                short(&enrolment.base),
-                enrolment.adapter.as_ref().map(short).unwrap_or_default(),
+                format!("{:?}", enrolment.base),
+                enrolment
+                    .adapter
+                    .map(|hash| format!("{hash:?}"))
+                    .unwrap_or_default(),
             ]);
         }
         output::table(&rows);

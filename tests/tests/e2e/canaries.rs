@@ -187,6 +187,7 @@ async fn check_reputations(network: &Network, chain: &Chain, round: u32) {
     let examined = chain.canary_topics(at).await.unwrap();
     assert!(examined.len() >= 3, "three topics are examined");
     let ranking = ranking(network);
+    let (mut healthy_sum, mut crippled_sum) = (0.0, 0.0);
     for examined in &examined {
         let topic = topics
             .iter()
@@ -194,20 +195,20 @@ async fn check_reputations(network: &Network, chain: &Chain, round: u32) {
             .unwrap();
         let topic = String::from_utf8(topic.name.clone()).unwrap();
         let of = |index: usize| {
-            ranking
-                .get(&(topic.clone(), node(index).to_string()))
-                .copied()
+            let row = ranking.get(&(topic.clone(), node(index).to_string()));
+            *row.unwrap_or_else(|| panic!("no evidence of {} on {topic}", FOUNDERS[index]))
         };
-        let (evidence, healthy) = of(0).unwrap_or_else(|| panic!("no evidence on {topic}"));
-        let (_, crippled) = of(CRIPPLED).unwrap_or_else(|| panic!("no evidence on {topic}"));
+        let healthy: Vec<(f64, f64)> = (0..CRIPPLED).map(of).collect();
+        let (evidence, crippled) = of(CRIPPLED);
         println!(
-            "{topic}: evidence {evidence:.3}, competence {healthy:.4}, crippled {crippled:.4}"
+            "{topic}: evidence {evidence:.3}, competences {healthy:.4?}, crippled {crippled:.4}"
         );
-        assert!(evidence > 0.0);
-        assert!(
-            crippled < healthy,
-            "{topic}: {crippled} is not below {healthy}"
-        );
+        assert!(evidence > 0.0 && healthy.iter().all(|(evidence, _)| *evidence > 0.0));
+        healthy_sum += healthy
+            .iter()
+            .map(|(_, competence)| competence)
+            .sum::<f64>();
+        crippled_sum += crippled * healthy.len() as f64;
         for index in [0, CRIPPLED] {
             let node = node(index).to_string();
             let said = succeeds(
@@ -217,6 +218,10 @@ async fn check_reputations(network: &Network, chain: &Chain, round: u32) {
             assert!(said.contains("to the last digit"), "{said}");
         }
     }
+    assert!(
+        crippled_sum < healthy_sum,
+        "{crippled_sum} is not below {healthy_sum}"
+    );
     for index in [0, CRIPPLED] {
         let node = node(index).to_string();
         let said = succeeds(network, &["canary", "explain", &round.to_string(), &node]);

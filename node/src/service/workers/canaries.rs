@@ -3,7 +3,6 @@
 use crate::service::{Client, Pool};
 use codec::Encode;
 use frame_system::offchain::CreateAuthorizedTransaction;
-use sc_client_api::HeaderBackend;
 use sc_transaction_pool_api::{
     TransactionPool, TransactionSource,
     error::{Error as PoolError, IntoPoolError},
