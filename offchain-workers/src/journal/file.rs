@@ -147,10 +147,10 @@ fn add_rounds(database: &Database) -> Result<(), redb::Error> {
     Ok(())
 }
 
+type Rounds = ReadOnlyTable<&'static [u8; 36], &'static [u8]>;
+
 /// The table of rounds; `None` in a journal that no newer program has opened for writing yet.
-pub(super) fn rounds(
-    transaction: &ReadTransaction,
-) -> Result<Option<ReadOnlyTable<&'static [u8; 36], &'static [u8]>>, redb::Error> {
+pub(super) fn rounds(transaction: &ReadTransaction) -> Result<Option<Rounds>, redb::Error> {
     match transaction.open_table(ROUNDS) {
         Ok(table) => Ok(Some(table)),
         Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),

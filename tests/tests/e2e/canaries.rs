@@ -237,7 +237,8 @@ async fn rounds_run_by_themselves_through_kills_and_reputations_tell_nodes_apart
     let mut network = network("canaries").await;
     let alice = network.chain(0).await;
 
-    // One node is killed after it has committed, another one while it answers: the journal has what they need.
+    // One node is killed after it has committed, another one while it answers and again while it reveals: the journal has what
+    // they need.
     let round = committed(&alice, &node(1)).await;
     network.nodes[1].kill();
     network.restart(1).await;
@@ -250,6 +251,14 @@ async fn rounds_run_by_themselves_through_kills_and_reputations_tell_nodes_apart
     .await;
     network.nodes[2].kill();
     network.restart(2).await;
+    let revealing = until("charlie reveals", 240, async || {
+        let log = network.nodes[2].log();
+        let mut rounds = while_answering..while_answering + 100;
+        rounds.find(|round| log.contains(&format!("round {round}: sent answers")))
+    })
+    .await;
+    network.nodes[2].kill();
+    network.restart(2).await;
 
     let examined = {
         let at = alice.best().await.unwrap();
@@ -258,20 +267,19 @@ async fn rounds_run_by_themselves_through_kills_and_reputations_tell_nodes_apart
     let rounds = until("every topic has settled rounds", 360, async || {
         let rounds = settled(&alice, 0).await?;
         let topics: BTreeSet<u32> = rounds.iter().map(|round| round.facts.topic).collect();
-        let killed = rounds.iter().any(|round| round.facts.id >= while_answering);
+        let killed = rounds.iter().any(|round| round.facts.id >= revealing);
         (topics.len() == examined && killed).then_some(rounds)
     })
     .await;
-    // The killed one has revealed what it had committed to.
-    let ends_of_killed = ends(&alice, round, &node(1)).await;
-    assert!(
-        ends_of_killed.iter().any(is_done),
-        "round {round}: {ends_of_killed:?}"
-    );
-    assert!(
-        !ends_of_killed.contains(&Some(End::NotRevealed)),
-        "round {round}: {ends_of_killed:?}"
-    );
+    // Whoever was killed has revealed what it had committed to.
+    for (round, index) in [(round, 1), (revealing, 2)] {
+        let ends = ends(&alice, round, &node(index)).await;
+        assert!(ends.iter().any(is_done), "round {round}: {ends:?}");
+        assert!(
+            !ends.contains(&Some(End::NotRevealed)),
+            "round {round}: {ends:?}"
+        );
+    }
     check_nothing_is_doubled(&alice).await;
     check_reputations(&network, &alice, rounds.last().unwrap().facts.id).await;
     network.check_finality().await;
