@@ -10,7 +10,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use sp_core::H256;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tasks::Task;
 use touchstone_client::{
     Chain, Error, calls,
@@ -24,7 +24,7 @@ use touchstone_primitives::{
     checkers::{Verdict, check},
     generators,
 };
-use touchstone_rpc::{AskRequest, InferenceClient};
+use touchstone_rpc::{AskAnswer, AskRequest, InferenceClient, errors};
 
 /// Look at canary rounds, redo their scores, and enrol nodes.
 #[derive(Subcommand)]
@@ -549,6 +549,19 @@ fn replay(
     differs
 }
 
+/// Asks, and waits where the node takes no more questions from one client for now.
+async fn ask(chain: &Chain, request: &AskRequest) -> Result<AskAnswer> {
+    loop {
+        let asked = chain.client().ask(request.clone()).await;
+        match asked.map_err(|e| Error::of("inference_ask", e)) {
+            Err(error) if error.code() == Some(errors::RATE_LIMITED) => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
 impl Try {
     async fn run(self, chain: &Chain) -> Result<()> {
         let (mut right, mut asked) = (0u32, 0u32);
@@ -559,8 +572,7 @@ impl Try {
                 max_tokens: Some(self.tokens),
                 ..AskRequest::default()
             };
-            let asking = chain.client().ask(request).await;
-            let answer = asking.map_err(|e| Error::of("inference_ask", e))?;
+            let answer = ask(chain, &request).await?;
             let verdict = check(&checker, answer.text.as_bytes());
             asked = asked.saturating_add(1);
             right = right.saturating_add(u32::from(verdict == Verdict::Right));

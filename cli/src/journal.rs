@@ -35,8 +35,8 @@ impl Journal {
             Self::Check { path } => {
                 let summary = touchstone_workers::inspect(&path).map_err(told)?;
                 println!(
-                    "{} receipts, every record reads and has its hash",
-                    summary.receipts
+                    "{} receipts and {} canary rounds, every record reads and every receipt has its hash",
+                    summary.receipts, summary.rounds
                 );
                 for (gateway, stream) in summary.streams {
                     println!(

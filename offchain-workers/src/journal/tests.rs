@@ -1,4 +1,7 @@
-use super::{file::META, *};
+use super::{
+    file::{META, ROUNDS},
+    *,
+};
 use proptest::prelude::*;
 use touchstone_primitives::{receipt::example, worker::WorkerPair};
 
@@ -328,5 +331,79 @@ proptest! {
         altered[at.index(record.len() - 64)] ^= 1 << bit;
         prop_assert!(decode_record(&altered).is_err());
         prop_assert!(decode_record(&record[..cut.index(record.len())]).is_err());
+    }
+}
+
+fn round() -> (RoundId, RoundRecord) {
+    let id = RoundId {
+        node: gateway(),
+        round: 7,
+    };
+    let mut record = RoundRecord::new([H256::repeat_byte(1), H256::repeat_byte(2)], 40);
+    record.duties[0].1 = Some(Opening {
+        salt: [3; 32],
+        answer: b"42".to_vec(),
+    });
+    record.stage = Stage::Sealed;
+    (id, record)
+}
+
+const STEPS: [&str; 2] = ["", ""];
+
+#[test]
+fn a_copy_can_open_what_was_committed_to() {
+    let (folder, journal) = fresh();
+    let (id, record) = round();
+    journal.put_round(&id, &record, STEPS).unwrap();
+    let copy = folder.path().join("copy");
+    journal.backup(&copy).unwrap();
+    assert_eq!(inspect(&copy).unwrap().rounds, 1);
+    let copy = Journal::open(&copy, GENESIS).unwrap();
+    assert_eq!(copy.round(&id).unwrap(), Some(record));
+}
+
+#[test]
+fn records_of_rounds_are_pinned() {
+    let (id, record) = round();
+    let expected = [
+        "08",
+        "0101010101010101010101010101010101010101010101010101010101010101",
+        "01",
+        "0303030303030303030303030303030303030303030303030303030303030303",
+        "083432",
+        "0202020202020202020202020202020202020202020202020202020202020202",
+        "00",
+        "28000000",
+        "01",
+        "00",
+    ];
+    assert_eq!(hex::encode(record.encode()), expected.concat());
+    let (_folder, journal) = fresh();
+    journal.put_round(&id, &record, STEPS).unwrap();
+    assert_eq!(journal.rounds().unwrap(), [(id.clone(), record)]);
+    assert_eq!(journal.round(&RoundId { round: 8, ..id }).unwrap(), None);
+}
+
+#[test]
+fn a_journal_of_before_there_were_rounds_is_read_and_taken_over() {
+    let (folder, journal) = fresh();
+    append(&journal, head(0, 0));
+    let path = journal.path().to_path_buf();
+    drop(journal);
+    let old = Database::open(&path).unwrap();
+    let transaction = old.begin_write().unwrap();
+    assert!(transaction.delete_table(ROUNDS).unwrap());
+    transaction.commit().unwrap();
+    drop(old);
+    // From outside, as the doctor does.
+    assert_eq!(inspect(&path).unwrap().rounds, 0);
+    let copy = folder.path().join("copy");
+    backup(&path, &copy).unwrap();
+    for path in [path, copy] {
+        let journal = Journal::open(&path, GENESIS).unwrap();
+        assert_eq!(journal.rounds().unwrap(), []);
+        let (id, record) = round();
+        journal.put_round(&id, &record, STEPS).unwrap();
+        assert_eq!(journal.check().unwrap().rounds, 1);
     }
 }

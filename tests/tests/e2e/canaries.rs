@@ -22,6 +22,8 @@ const STASHES: [Sr25519Keyring; 4] = [
     Sr25519Keyring::CharlieStash,
     Sr25519Keyring::DaveStash,
 ];
+/// Rounds of every topic that are waited for.
+const ROUNDS: u32 = 3;
 /// Its answers end after one token.
 const CRIPPLED: usize = 3;
 
@@ -232,6 +234,20 @@ async fn check_reputations(network: &Network, chain: &Chain, round: u32) {
     succeeds(network, &["canary", "show", &round.to_string()]);
 }
 
+/// Tasks in the format of GSM8K, and how many there are.
+fn benchmark() -> (String, usize) {
+    let tasks = (1..=6u32).map(|n| {
+        let (boxes, nails) = (n + 2, 3 * n);
+        let answer = boxes * nails;
+        let question =
+            format!("Tom has {boxes} boxes with {nails} nails each. How many nails are that?");
+        let answer = format!("{boxes}*{nails}=<<{boxes}*{nails}={answer}>>{answer}\n#### {answer}");
+        serde_json::json!({"question": question, "answer": answer}).to_string()
+    });
+    let tasks: Vec<String> = tasks.collect();
+    (tasks.join("\n"), tasks.len())
+}
+
 #[tokio::test]
 async fn rounds_run_by_themselves_through_kills_and_reputations_tell_nodes_apart() {
     let mut network = network("canaries").await;
@@ -264,11 +280,15 @@ async fn rounds_run_by_themselves_through_kills_and_reputations_tell_nodes_apart
         let at = alice.best().await.unwrap();
         alice.canary_topics(at).await.unwrap().len()
     };
-    let rounds = until("every topic has settled rounds", 360, async || {
+    let rounds = until("every topic has settled rounds", 480, async || {
         let rounds = settled(&alice, 0).await?;
-        let topics: BTreeSet<u32> = rounds.iter().map(|round| round.facts.topic).collect();
+        let mut topics = BTreeMap::new();
+        for round in &rounds {
+            *topics.entry(round.facts.topic).or_insert(0) += 1;
+        }
+        let enough = topics.values().filter(|count| **count >= ROUNDS).count();
         let killed = rounds.iter().any(|round| round.facts.id >= revealing);
-        (topics.len() == examined && killed).then_some(rounds)
+        (enough == examined && killed).then_some(rounds)
     })
     .await;
     // Whoever was killed has revealed what it had committed to.
@@ -282,6 +302,15 @@ async fn rounds_run_by_themselves_through_kills_and_reputations_tell_nodes_apart
     }
     check_nothing_is_doubled(&alice).await;
     check_reputations(&network, &alice, rounds.last().unwrap().facts.id).await;
+
+    // A benchmark file, put to the same engine beside the rounds.
+    let (tasks, count) = benchmark();
+    let file = network.dir().join("benchmark.jsonl");
+    std::fs::write(&file, tasks).unwrap();
+    let file = file.to_str().expect("paths of tests are text");
+    let said = succeeds(&network, &["canary", "try", "--file", file, "--verbose"]);
+    println!("{said}");
+    assert!(said.contains(&format!("of {count} right")), "{said}");
     network.check_finality().await;
 }
 
