@@ -11,7 +11,7 @@ use crate::{
 };
 use futures::{Stream as Wakeups, StreamExt};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     sync::{
         Arc,
@@ -23,7 +23,9 @@ use touchstone_primitives::{H256, NodeId, apis::TopicId};
 /// Blocks after which a transaction that the best state still lacks is sent again.
 const RESEND_AFTER: u32 = 4;
 /// Closed rounds stay in the journal for so many blocks, for people who look into it.
-const KEEP_BLOCKS: u32 = 20_000;
+const KEEP_BLOCKS: u32 = 2_400;
+/// Old ones are looked for every so many blocks.
+const PRUNE_EVERY: u32 = 100;
 /// Most bytes of an answer.
 pub const MAX_ANSWER: usize = touchstone_primitives::checkers::MAX_ANSWER as usize;
 
@@ -263,6 +265,10 @@ pub struct Runner<V, S, A> {
     sender: S,
     engine: A,
     counters: Arc<RunnerCounters>,
+    /// Rounds in the journal that are not closed; `None` before the journal was asked.
+    unclosed: Option<BTreeSet<RoundId>>,
+    /// Finalised block at which old rounds were last looked for.
+    pruned_at: Option<u32>,
     /// What was sent last, by round.
     sent: BTreeMap<RoundId, Sent>,
     /// Rounds of which somebody was told that their commitments are lost.
@@ -280,6 +286,8 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
             sender,
             engine,
             counters: Arc::default(),
+            unclosed: None,
+            pruned_at: None,
             sent: BTreeMap::new(),
             lost: Vec::new(),
             excuse: None,
@@ -387,13 +395,14 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
 
     /// Notes duties that are seen for the first time, so that they end in a count whatever happens to them.
     fn take_on(
-        &self,
+        &mut self,
         id: &RoundId,
         record: &RoundRecord,
         round: &OpenRound,
     ) -> Result<(), RunnerError> {
         self.journal
             .put_round(id, record, ["seen: stored", "seen: durable"])?;
+        self.unclosed.get_or_insert_default().insert(id.clone());
         let duties = count(&record.duties);
         self.counters.duties.fetch_add(duties.into(), Relaxed);
         log::info!(
@@ -519,10 +528,10 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
     /// Closes what finalised state shows as over.
     fn close(&mut self) -> Result<(), RunnerError> {
         let at = self.view.finalized();
-        for (id, mut record) in self.journal.rounds()? {
-            if record.is_closed() {
+        for id in self.unclosed()? {
+            let Some(mut record) = self.journal.round(&id)? else {
                 continue;
-            }
+            };
             let Some(ended) = self
                 .view
                 .ended(&id, record.until)
@@ -549,9 +558,28 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
             );
             self.sent.remove(&id);
             self.lost.retain(|lost| *lost != id);
+            if let Some(unclosed) = &mut self.unclosed {
+                unclosed.remove(&id);
+            }
         }
-        self.journal.prune_rounds(at.saturating_sub(KEEP_BLOCKS))?;
+        if self
+            .pruned_at
+            .is_none_or(|last| at.abs_diff(last) >= PRUNE_EVERY)
+        {
+            self.journal.prune_rounds(at.saturating_sub(KEEP_BLOCKS))?;
+            self.pruned_at = Some(at);
+        }
         Ok(())
+    }
+
+    /// Rounds that are not closed. The journal is read as a whole only once.
+    fn unclosed(&mut self) -> Result<Vec<RoundId>, RunnerError> {
+        if self.unclosed.is_none() {
+            let rounds = self.journal.rounds()?.into_iter();
+            let unclosed = rounds.filter(|(_, record)| !record.is_closed());
+            self.unclosed = Some(unclosed.map(|(id, _)| id).collect());
+        }
+        Ok(self.unclosed.iter().flatten().cloned().collect())
     }
 }
 
