@@ -10,7 +10,7 @@ use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{
     BoundedVec,
-    traits::{Authorize, Get, UnfilteredDispatchable},
+    traits::{Authorize, EnsureOrigin, Get, UnfilteredDispatchable},
 };
 use frame_system::{RawOrigin, pallet_prelude::BlockNumberFor};
 use sp_runtime::{RuntimeAppPublic, Saturating, transaction_validity::TransactionSource};
