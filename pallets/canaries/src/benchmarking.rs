@@ -364,4 +364,6 @@ mod benchmarks {
         assert_eq!(OldestRound::<T>::get(), 1);
         Ok(())
     }
+
+    impl_benchmark_test_suite!(Pallet, crate::mock::bench_ext(), crate::mock::Test);
 }
