@@ -1,5 +1,7 @@
 //! `touchstone doctor`: what is wrong with machine and node, and how to fix it.
 
+mod canaries;
+
 use crate::{Failure, Result, output};
 use clap::Args;
 use serde::Serialize;
@@ -480,6 +482,7 @@ async fn registration(findings: &mut Findings, chain: &Chain, health: &Health) -
 			"start the node with the registered key (--node-key-file), or register the new one (consortium.rotatePeerId)",
 		);
     }
+    canaries::check(findings, chain, &node).await?;
     session_keys(findings, chain, &node).await
 }
 

@@ -1,6 +1,7 @@
 //! `touchstone`: the network from a terminal. Asks questions, checks receipts, shows how nodes do, prepares members.
 
 mod ask;
+mod canary;
 mod doctor;
 mod join;
 mod journal;
@@ -8,6 +9,7 @@ mod keys;
 mod network;
 mod output;
 mod receipt;
+mod reputation;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +49,10 @@ enum Command {
     Ask(ask::Ask),
     #[command(subcommand)]
     Receipt(receipt::Receipt),
+    #[command(subcommand)]
+    Canary(canary::Canary),
+    #[command(subcommand)]
+    Reputation(reputation::Reputation),
     Models(network::Models),
     Members(network::Members),
     Status(network::Status),
@@ -99,6 +105,8 @@ async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Ask(command) => command.run(&connect().await?).await,
         Command::Receipt(command) => command.run(&connect().await?).await,
+        Command::Canary(command) => command.run(&connect().await?).await,
+        Command::Reputation(command) => command.run(&connect().await?).await,
         Command::Models(command) => command.run(&connect().await?).await,
         Command::Members(command) => command.run(&connect().await?).await,
         Command::Status(command) => command.run(&cli.url).await,

@@ -85,10 +85,27 @@ pub struct InferenceArgs {
     #[arg(long, value_name = "KEY")]
     pub openai_key: Vec<String>,
 
+    /// Whether the node answers the canaries that its enrolments oblige it to; it does by default if it has an engine.
+    #[arg(long, value_name = "on|off")]
+    pub canaries: Option<OnOff>,
+
+    /// Most tokens of an answer to a canary. Fewer than the default make the node fail what takes more words.
+    #[arg(long, value_name = "N", default_value_t = touchstone_primitives::canary::ANSWER_TOKENS)]
+    pub canary_tokens: u32,
+
     /// File of the worker journal: receipts before they are anchored. Back it up; it is not part of the chain database.
     /// Default: `journal` in the chain's folder under the base path.
     #[arg(long, value_name = "PATH")]
     pub journal: Option<PathBuf>,
+}
+
+/// Whether to do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnOff {
+    /// Do it.
+    On,
+    /// Do not.
+    Off,
 }
 
 /// Where answers come from.

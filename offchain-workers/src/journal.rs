@@ -1,4 +1,4 @@
-//! The journal: every receipt that a gateway gives out, durable before it leaves the process.
+//! The journal: every receipt that a gateway gives out and every answer in a canary round, durable before it leaves the process.
 //!
 //! One file of its own, outside the chain's database. For each gateway and stream it holds consecutive receipts; the number of the
 //! next one is part of the same transaction that stores the receipt, so that a crash at any point leaves neither a gap nor a
@@ -9,8 +9,10 @@
 
 mod error;
 mod file;
+mod rounds;
 
 pub use error::JournalError;
+pub use rounds::{Ended, Opening, RoundId, RoundRecord, Stage};
 
 use codec::{DecodeAll, Encode};
 use file::{Database, IDS, RECEIPTS, STREAMS, receipt_key, stream_key};
@@ -65,6 +67,8 @@ pub struct Batch {
 pub struct Summary {
     /// Receipts that are held.
     pub receipts: u64,
+    /// Canary rounds that are held.
+    pub rounds: u64,
     /// Streams by gateway.
     pub streams: Vec<(NodeId, Stream)>,
 }
@@ -669,6 +673,7 @@ fn check(transaction: &ReadTransaction) -> Result<Summary, redb::Error> {
             summary.receipts
         )));
     }
+    summary.rounds = rounds::check(transaction)?;
     Ok(summary)
 }
 

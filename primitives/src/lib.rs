@@ -14,6 +14,14 @@
 //! | [`merkle`] | the tree whose root anchors a batch of receipts |
 //! | [`worker`] | worker keys and what they sign |
 //! | [`mailbox`] | what a gateway's worker hands to the chain's offchain hook |
+//! | [`fixed`] | numbers without floats |
+//! | [`evidence`] | what pallets tell each other about scored duties, offences, standings and weights |
+//! | [`reputation`] | decayed evidence, competence, stake and safety: the number of a node on a topic |
+//! | [`influence`] | what an operator group weighs in votes and panels |
+//! | [`exploration`] | who is selected, with slots that newcomers are sure to get |
+//! | [`canary`] | rounds: who owes which answers, commitments, what a duty is worth |
+//! | [`checkers`] | whether an answer is right, without any model |
+//! | [`generators`] | tasks that nobody wrote: drawn from a seed, with their checker |
 //! | [`traits`] | how pallets meet without knowing each other |
 //! | [`apis`] | runtime APIs |
 
@@ -23,13 +31,21 @@
 extern crate alloc;
 
 pub mod apis;
+pub mod canary;
+pub mod checkers;
 pub mod consortium;
+pub mod evidence;
+pub mod exploration;
+pub mod fixed;
+pub mod generators;
+pub mod influence;
 pub mod mailbox;
 pub mod manifest;
 pub mod merkle;
 pub mod model;
 pub mod provenance;
 pub mod receipt;
+pub mod reputation;
 pub mod request;
 pub mod traits;
 pub mod worker;

@@ -1,9 +1,10 @@
 //! Runtime APIs.
 
 use crate::{
-    AccountId, BABE_GENESIS_EPOCH_CONFIG, Babe, Balance, Block, Consortium, Executive, Grandpa,
-    Historical, InherentDataExt, Nonce, Receipts, Registry, Runtime, RuntimeCall,
-    RuntimeGenesisConfig, SLOT_DURATION, SessionKeys, System, TransactionPayment, VERSION, genesis,
+    AccountId, BABE_GENESIS_EPOCH_CONFIG, Babe, Balance, Block, Canaries, Consortium, Executive,
+    Grandpa, Historical, InherentDataExt, Nonce, Receipts, Registry, Reputation, Runtime,
+    RuntimeCall, RuntimeGenesisConfig, SLOT_DURATION, SessionKeys, System, TransactionPayment,
+    VERSION, genesis,
 };
 use alloc::vec::Vec;
 use frame_support::{
@@ -23,8 +24,15 @@ use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
 use touchstone_primitives::{
     NodeId,
-    apis::{BatchInfo, MemberInfo, ModelInfo, NodeInfo, ServingInfo, StreamHead, TopicInfo},
+    apis::{
+        BatchInfo, CanaryTopicInfo, DutyInfo, EnrolmentInfo, Explanation, FamilyInfo, GroupInfo,
+        Leader, MemberInfo, ModelInfo, NodeInfo, Ranking, RoundInfo, ServingInfo, StreamHead,
+        TopicId, TopicInfo, TopicStanding,
+    },
+    canary::Commitments,
+    evidence::{Offence, RingEntry},
     merkle::Proof,
+    reputation::{Fold, Knobs, Penalty},
     worker::WorkerId,
 };
 
@@ -294,6 +302,82 @@ impl_runtime_apis! {
 
         fn serving() -> Vec<ServingInfo> {
             Registry::serving()
+        }
+    }
+
+    impl touchstone_primitives::apis::CanariesApi<Block> for Runtime {
+        fn epoch() -> u32 {
+            Canaries::epoch()
+        }
+
+        fn canary_topics() -> Vec<CanaryTopicInfo> {
+            Canaries::canary_topics()
+        }
+
+        fn enrolments() -> Vec<EnrolmentInfo> {
+            Canaries::enrolments()
+        }
+
+        fn rounds() -> Vec<RoundInfo> {
+            Canaries::rounds()
+        }
+
+        fn round(id: u32) -> Option<RoundInfo> {
+            Canaries::round(id)
+        }
+
+        fn duties(round: u32, node: NodeId) -> Vec<DutyInfo> {
+            Canaries::duties(round, node)
+        }
+
+        fn commitments(round: u32, node: NodeId) -> Option<Commitments> {
+            Canaries::commitments(round, node)
+        }
+
+        fn revealed(round: u32, node: NodeId) -> Vec<u8> {
+            Canaries::revealed(round, node)
+        }
+
+        fn family_rates(topic: TopicId) -> Vec<FamilyInfo> {
+            Canaries::family_rates(topic)
+        }
+    }
+
+    impl touchstone_primitives::apis::ReputationApi<Block> for Runtime {
+        fn vector(node: NodeId) -> Vec<TopicStanding> {
+            Reputation::vector(&node)
+        }
+
+        fn ranking(topic: TopicId) -> Ranking {
+            Reputation::ranking(topic)
+        }
+
+        fn explain(node: NodeId, topic: TopicId) -> Option<Explanation> {
+            Reputation::explain(&node, topic)
+        }
+
+        fn history(node: NodeId, topic: TopicId) -> Vec<Fold> {
+            Reputation::history(&node, topic)
+        }
+
+        fn ring(node: NodeId, topic: TopicId) -> Vec<RingEntry> {
+            Reputation::ring(&node, topic)
+        }
+
+        fn leaderboard(places: u32) -> Vec<Leader> {
+            Reputation::leaderboard(places)
+        }
+
+        fn group(member: NodeId) -> GroupInfo {
+            Reputation::group_info(&member)
+        }
+
+        fn knobs(topic: TopicId) -> Knobs {
+            Reputation::knobs_of(topic)
+        }
+
+        fn penalties() -> Vec<(Offence, Penalty)> {
+            Reputation::penalties()
         }
     }
 

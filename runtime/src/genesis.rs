@@ -4,9 +4,9 @@
 //! constants of a real one and no members: `touchstone-chain-spec` fills them in from a file.
 
 use crate::{
-    BABE_GENESIS_EPOCH_CONFIG, BabeConfig, Balance, BalancesConfig, BlockNumber, ConsortiumConfig,
-    DAYS, FactsConfig, RegistryConfig, RuntimeGenesisConfig, SUPPLY, SessionConfig, SessionKeys,
-    UNIT, configs::Commons,
+    BABE_GENESIS_EPOCH_CONFIG, BabeConfig, Balance, BalancesConfig, BlockNumber, CanariesConfig,
+    ConsortiumConfig, DAYS, FactsConfig, RegistryConfig, RuntimeGenesisConfig, SUPPLY,
+    SessionConfig, SessionKeys, UNIT, configs::Commons,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -17,8 +17,10 @@ use sp_core::H256;
 use sp_genesis_builder::PresetId;
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 use touchstone_primitives::{
-    apis::{ModelFormat, ModelStatus},
+    apis::{ModelFormat, ModelStatus, TopicId},
+    canary::{TopicRules, Windows},
     consortium::{HardwareTier, NodeRole, Roles},
+    generators,
     model::{ModelKind, ModelRecord},
     provenance::{Class, Openness, Policy, Provenance, Text, Tier},
 };
@@ -37,6 +39,7 @@ struct Constants {
     min_validators: u32,
     root_delay: BlockNumber,
     member_cap_exempt: bool,
+    windows: Windows,
 }
 
 const DEVELOPMENT: Constants = Constants {
@@ -44,18 +47,31 @@ const DEVELOPMENT: Constants = Constants {
     min_validators: 1,
     root_delay: 5,
     member_cap_exempt: true,
+    windows: Windows {
+        commit: 4,
+        reveal: 3,
+    },
 };
 const LOCAL: Constants = Constants {
     epoch_length: 20,
     min_validators: 3,
     root_delay: 10,
     member_cap_exempt: true,
+    // A round of each topic fits into an epoch of 20 blocks.
+    windows: Windows {
+        commit: 10,
+        reveal: 5,
+    },
 };
 const CONSORTIUM: Constants = Constants {
     epoch_length: 200,
     min_validators: 3,
     root_delay: DAYS,
     member_cap_exempt: false,
+    windows: Windows {
+        commit: 60,
+        reveal: 40,
+    },
 };
 
 /// A member that exists from the first block, with one node.
@@ -122,7 +138,89 @@ fn topics() -> Vec<TopicRecord> {
             class: Class::A,
             policy: Policy::default(),
         },
+        TopicRecord {
+            name: text("reading"),
+            tier: Tier::T1,
+            class: Class::A,
+            policy: Policy::default(),
+        },
+        TopicRecord {
+            name: text("quantities"),
+            tier: Tier::T1,
+            class: Class::A,
+            policy: Policy::default(),
+        },
     ]
+}
+
+/// What topics are examined in: families and levels of which the default model passes between a third and two thirds
+/// (docs/measured/families.md), so that what nodes know can differ.
+fn examined() -> Vec<(TopicId, TopicRules)> {
+    let rules = |families: &[(&str, u8)]| {
+        let known = |(name, level): &(&str, u8)| Some((generators::named(name)?.id(), *level));
+        TopicRules {
+            families: families
+                .iter()
+                .filter_map(known)
+                .collect::<Vec<_>>()
+                .try_into()
+                .unwrap_or_default(),
+            slots: 4,
+        }
+    };
+    vec![
+        (
+            ARITHMETIC,
+            rules(&[("addition", 1), ("subtraction", 1), ("addition", 2)]),
+        ),
+        (2, rules(&[("field", 1), ("field", 2), ("field", 3)])),
+        (
+            3,
+            rules(&[
+                ("larger", 1),
+                ("larger", 3),
+                ("multiplication", 1),
+                ("multiplication", 3),
+            ]),
+        ),
+    ]
+}
+
+/// Number of the topic that the shipped specialist is for.
+const ARITHMETIC: TopicId = 1;
+
+/// Content hash of inference/specialists/arithmetic.
+pub const SPECIALIST: H256 = H256(hex!(
+    "c8580b400c01d9959869a192f2eab0f710692ee445067a9df1a1390f48b6e426"
+));
+
+/// The arithmetic specialist, as its README describes it.
+fn specialist() -> ModelRecord {
+    ModelRecord {
+        hash: SPECIALIST,
+        name: text("arithmetic"),
+        size: 2_496_600,
+        format: ModelFormat::Safetensors,
+        kind: ModelKind::Adapter {
+            base: SMOLLM2,
+            topic: ARITHMETIC,
+        },
+        licence: text("Apache-2.0"),
+        recipe: Some(H256(hex!(
+            "21f2dac635829f79311ca2e7b150ad07b5f8c3bbe8e269b520040e90d9d0ea52"
+        ))),
+        provenance: Provenance {
+            base_lineage: text("smollm2"),
+            data_sources: vec![text("generated arithmetic")]
+                .try_into()
+                .unwrap_or_default(),
+            architecture: text("llama"),
+            operator: text("Touchstone"),
+            jurisdiction: *b"KR",
+            method: text("lora"),
+            openness: Openness::Full,
+        },
+    }
 }
 
 /// SmolLM2-135M-Instruct, as its makers describe it.
@@ -217,11 +315,29 @@ fn patch(constants: Constants, founders: &[Founder]) -> serde_json::Value {
             models: founders
                 .iter()
                 .take(1)
-                .map(|f| (f.node.to_account_id(), smollm2(), ModelStatus::Champion))
+                .flat_map(|f| {
+                    let with_status =
+                        |record| (f.node.to_account_id(), record, ModelStatus::Champion);
+                    [smollm2(), specialist()].map(with_status)
+                })
                 .collect::<Vec<_>>(),
             serving: founders
                 .iter()
-                .map(|f| (f.node.to_account_id(), SMOLLM2, None, 4))
+                .flat_map(|f| {
+                    [None, Some(SPECIALIST)]
+                        .map(|adapter| (f.node.to_account_id(), SMOLLM2, adapter, 4))
+                })
+                .collect::<Vec<_>>(),
+        },
+        canaries: CanariesConfig {
+            windows: Some(constants.windows),
+            topics: examined(),
+            enrolments: founders
+                .iter()
+                .flat_map(|f| {
+                    [(ARITHMETIC, Some(SPECIALIST)), (2, None), (3, None)]
+                        .map(|(topic, adapter)| (topic, f.node.to_account_id(), SMOLLM2, adapter))
+                })
                 .collect::<Vec<_>>(),
         },
     })

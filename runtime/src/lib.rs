@@ -28,9 +28,11 @@ pub mod apis;
 #[cfg(feature = "runtime-benchmarks")]
 mod benches {
     frame_benchmarking::define_benchmarks!(
+        [pallet_canaries, Canaries]
         [pallet_consortium, Consortium]
         [pallet_receipts, Receipts]
         [pallet_registry, Registry]
+        [pallet_reputation, Reputation]
     );
 }
 pub mod configs;
@@ -244,10 +246,14 @@ mod runtime {
     #[runtime::pallet_index(19)]
     pub type MultiBlockMigrations = pallet_migrations;
 
-    // Touchstone's own. Reserved: 32 Canaries, 33 Reputation, 34 Memory, 35 Routing, 36 Disputes, 37 Attestation, 38 Diip,
+    // Touchstone's own. Reserved: 34 Memory, 35 Routing, 36 Disputes, 37 Attestation, 38 Diip,
     // 39 RankedPolls, 40 RankedCollective.
     #[runtime::pallet_index(30)]
     pub type Registry = pallet_registry;
     #[runtime::pallet_index(31)]
     pub type Receipts = pallet_receipts;
+    #[runtime::pallet_index(32)]
+    pub type Canaries = pallet_canaries;
+    #[runtime::pallet_index(33)]
+    pub type Reputation = pallet_reputation;
 }

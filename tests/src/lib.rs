@@ -47,6 +47,11 @@ pub fn binary(variable: &str, name: &str) -> PathBuf {
     path
 }
 
+/// The shipped specialist in arithmetic, an adapter on that model.
+pub fn specialist() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../inference/specialists/arithmetic")
+}
+
 /// The real model that `scripts/setup` installs.
 pub fn smollm2() -> PathBuf {
     let data = std::env::var_os("XDG_DATA_HOME").map_or_else(

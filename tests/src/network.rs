@@ -46,7 +46,8 @@ impl Network {
     pub async fn local(test: &str) -> Self {
         let mut network = Self::empty(test).await;
         for (number, name) in (1..).zip(FOUNDERS) {
-            let setup = Setup::new(name, number, "local").with(&format!("--{name} --engine dummy"));
+            let setup = Setup::new(name, number, "local")
+                .with(&format!("--{name} --engine dummy --canaries off"));
             network.add(setup);
         }
         for index in 0..FOUNDERS.len() {

@@ -5,6 +5,8 @@ use sp_core::{H256, sr25519};
 use sp_runtime::traits::OpaqueKeys;
 use touchstone_primitives::{
     NodeId,
+    apis::TopicId,
+    canary::Revealed,
     worker::{WorkerId, WorkerSignature},
 };
 use touchstone_runtime::{RuntimeCall, SessionKeys};
@@ -34,4 +36,46 @@ pub fn set_session_keys(keys: &[u8], proof: Vec<u8>) -> Option<RuntimeCall> {
 pub fn session_keys_are_proven(keys: &[u8], owner: &NodeId, proof: &[u8]) -> bool {
     SessionKeys::decode_all(&mut &keys[..])
         .is_ok_and(|keys| keys.ownership_proof_is_valid(owner.as_ref(), proof))
+}
+
+/// Serve a topic with this base and adapter; signed by the node.
+pub fn enrol(topic: TopicId, base: H256, adapter: Option<H256>) -> RuntimeCall {
+    pallet_canaries::Call::enrol {
+        topic,
+        base,
+        adapter,
+    }
+    .into()
+}
+
+/// Serve a topic no longer; signed by the node.
+pub fn leave(topic: TopicId) -> RuntimeCall {
+    pallet_canaries::Call::leave { topic }.into()
+}
+
+/// What a node sends in a canary round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CanaryCall {
+    /// Node, round and commitments by slot.
+    Commit(NodeId, u32, Vec<H256>),
+    /// Node, round and answers.
+    Reveal(NodeId, u32, Vec<Revealed>),
+}
+
+/// What this call sends in a canary round, if that is what it does.
+pub fn canary(call: RuntimeCall) -> Option<CanaryCall> {
+    match call {
+        RuntimeCall::Canaries(pallet_canaries::Call::commit {
+            node,
+            round,
+            hashes,
+            ..
+        }) => Some(CanaryCall::Commit(node, round, hashes.into_inner())),
+        RuntimeCall::Canaries(pallet_canaries::Call::reveal {
+            node,
+            round,
+            answers,
+        }) => Some(CanaryCall::Reveal(node, round, answers.into_inner())),
+        _ => None,
+    }
 }

@@ -14,7 +14,9 @@ use serde::de::DeserializeOwned;
 use sp_core::{Bytes, H256};
 use sp_runtime::{generic, traits::BlakeTwo256};
 use std::time::Duration;
-use touchstone_primitives::{AccountId32, Moment, NodeId, apis::*, worker::WorkerId};
+use touchstone_primitives::{
+    AccountId32, Moment, NodeId, apis::*, canary::Commitments, reputation::Fold, worker::WorkerId,
+};
 use touchstone_rpc::{Health, NodeClient};
 
 /// Header of a block.
@@ -265,6 +267,90 @@ impl Chain {
     /// Who serves what.
     pub async fn serving(&self, at: H256) -> Result<Vec<ServingInfo>> {
         self.call("RegistryApi_serving", &(), at).await
+    }
+
+    /// The topic of this name or number.
+    pub async fn topic(&self, name: &str, at: H256) -> Result<Option<TopicInfo>> {
+        let number = name.parse::<TopicId>().ok();
+        let is_meant =
+            |topic: &TopicInfo| topic.name == name.as_bytes() || Some(topic.id) == number;
+        Ok(self.topics(at).await?.into_iter().find(is_meant))
+    }
+
+    /// What a node has shown on every topic with evidence.
+    pub async fn reputation_vector(&self, node: &NodeId, at: H256) -> Result<Vec<TopicStanding>> {
+        self.call("ReputationApi_vector", node, at).await
+    }
+
+    /// The nodes of a topic by reputation.
+    pub async fn ranking(&self, topic: TopicId, at: H256) -> Result<Ranking> {
+        self.call("ReputationApi_ranking", &topic, at).await
+    }
+
+    /// How a node's number on a topic came about.
+    pub async fn explain(
+        &self,
+        node: &NodeId,
+        topic: TopicId,
+        at: H256,
+    ) -> Result<Option<Explanation>> {
+        self.call("ReputationApi_explain", &(node, topic), at).await
+    }
+
+    /// The last folds of a node's evidence on a topic, oldest first.
+    pub async fn evidence_history(
+        &self,
+        node: &NodeId,
+        topic: TopicId,
+        at: H256,
+    ) -> Result<Vec<Fold>> {
+        self.call("ReputationApi_history", &(node, topic), at).await
+    }
+
+    /// What topics are examined in.
+    pub async fn canary_topics(&self, at: H256) -> Result<Vec<CanaryTopicInfo>> {
+        self.call("CanariesApi_canary_topics", &(), at).await
+    }
+
+    /// Who serves what.
+    pub async fn enrolments(&self, at: H256) -> Result<Vec<EnrolmentInfo>> {
+        self.call("CanariesApi_enrolments", &(), at).await
+    }
+
+    /// Rounds that are not settled, oldest first.
+    pub async fn rounds(&self, at: H256) -> Result<Vec<RoundInfo>> {
+        self.call("CanariesApi_rounds", &(), at).await
+    }
+
+    /// A round, while it is kept.
+    pub async fn round(&self, round: u32, at: H256) -> Result<Option<RoundInfo>> {
+        self.call("CanariesApi_round", &round, at).await
+    }
+
+    /// Duties of a node in a round.
+    pub async fn duties(&self, round: u32, node: &NodeId, at: H256) -> Result<Vec<DutyInfo>> {
+        self.call("CanariesApi_duties", &(round, node), at).await
+    }
+
+    /// What a node committed to in a round.
+    pub async fn commitments(
+        &self,
+        round: u32,
+        node: &NodeId,
+        at: H256,
+    ) -> Result<Option<Commitments>> {
+        self.call("CanariesApi_commitments", &(round, node), at)
+            .await
+    }
+
+    /// Slots that a node has revealed in a round.
+    pub async fn revealed(&self, round: u32, node: &NodeId, at: H256) -> Result<Vec<u8>> {
+        self.call("CanariesApi_revealed", &(round, node), at).await
+    }
+
+    /// Pass rates on a topic.
+    pub async fn family_rates(&self, topic: TopicId, at: H256) -> Result<Vec<FamilyInfo>> {
+        self.call("CanariesApi_family_rates", &topic, at).await
     }
 
     /// Next nonce of an account, transactions in the pool included.

@@ -1,7 +1,7 @@
 //! Signs and submits transactions, and follows them until they are final. With [`crate::calls`], all that needs the runtime's types.
 
 use crate::{Chain, Error, Result, chain::storage_key};
-use codec::Encode;
+use codec::{Decode, Encode};
 use jsonrpsee::{
     core::client::{Subscription, SubscriptionClientT},
     rpc_params,
@@ -183,6 +183,17 @@ async fn outcome(chain: &Chain, block: H256, extrinsic: &[u8]) -> Result<Include
         block,
         events: mine,
     })
+}
+
+/// Calls of a block's transactions, in order. Those that this program does not know are left out.
+pub async fn calls_in(chain: &Chain, block: H256) -> Result<Vec<RuntimeCall>> {
+    let extrinsics = chain.block(block).await?.extrinsics;
+    let call = |bytes: Bytes| UncheckedExtrinsic::decode(&mut &bytes.0[..]).ok();
+    Ok(extrinsics
+        .into_iter()
+        .filter_map(call)
+        .map(|extrinsic| extrinsic.function)
+        .collect())
 }
 
 /// Events of a block, each with the index of the transaction that deposited it (`None`: the block itself did).

@@ -7,6 +7,7 @@
 //! | [`worker`] | which node this machine works for, and with which key it signs |
 //! | [`chain`] | what all of this wants to know of the chain |
 //! | [`anchor`] | the same for the anchorer |
+//! | [`canaries`] | puts canaries to the engine as users put questions |
 //! | [`rpc`] | the JSON-RPC door |
 //! | [`openai`] | the OpenAI-compatible HTTP door |
 //!
@@ -14,6 +15,7 @@
 
 pub mod anchor;
 pub mod answer;
+pub mod canaries;
 pub mod chain;
 pub mod limits;
 mod models;

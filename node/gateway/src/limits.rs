@@ -13,6 +13,8 @@ pub enum Client {
     Address(IpAddr),
     /// Somebody on this connection of the JSON-RPC server.
     Connection(usize),
+    /// This node itself, for its duties in canary rounds.
+    Canaries,
     /// All who cannot be told apart.
     Unknown,
 }

@@ -183,6 +183,7 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
         inference: options.inference,
         client: client.clone(),
         backend: backend.clone(),
+        pool: transaction_pool.clone(),
         keystore: keystore.clone(),
         sync: sync_service.clone(),
         task_manager: &task_manager,

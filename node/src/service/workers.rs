@@ -1,10 +1,14 @@
 //! The engine, the journal, the doors and the receipt anchorer of this node.
 
+mod canaries;
 mod engine;
 mod metrics;
 
-use super::{Backend, Client};
-use crate::{chain::Chain, cli::InferenceArgs};
+use super::{Backend, Client, Pool};
+use crate::{
+    chain::Chain,
+    cli::{InferenceArgs, OnOff},
+};
 use futures::{StreamExt, stream};
 use jsonrpsee::RpcModule;
 use sc_client_api::{Backend as _, BlockchainEvents};
@@ -12,10 +16,10 @@ use sc_network_sync::SyncingService;
 use sc_service::{ChainType, Configuration, TaskManager, error::Error as ServiceError};
 use sp_keystore::{Keystore, KeystorePtr};
 use std::{path::PathBuf, sync::Arc};
-use touchstone_gateway::{Answerer, ChainState, Limits, anchor, openai, rpc};
+use touchstone_gateway::{Answerer, ChainState, Limits, anchor, canaries::Canaries, openai, rpc};
 use touchstone_primitives::worker;
 use touchstone_runtime::opaque::Block;
-use touchstone_workers::{AnchorLimits, Anchorer, Journal, OffchainMailbox};
+use touchstone_workers::{AnchorLimits, Anchorer, Journal, OffchainMailbox, Runner};
 
 /// API key of the OpenAI-compatible door on chains with well-known keys.
 const DEV_KEY: &str = "devnet";
@@ -30,6 +34,8 @@ pub struct Start<'a> {
     pub client: Arc<Client>,
     /// Its database, for the mailbox.
     pub backend: Arc<Backend>,
+    /// Takes the node's own transactions.
+    pub pool: Arc<Pool>,
     /// Worker key.
     pub keystore: KeystorePtr,
     /// Peers.
@@ -82,6 +88,7 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         inference,
         client,
         backend,
+        pool,
         keystore,
         sync,
         task_manager,
@@ -111,6 +118,10 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         queue: inference.engine_queue,
         ..Limits::default()
     };
+    let canaries_on = inference.canaries.unwrap_or(match engine {
+        Some(_) => OnOff::On,
+        None => OnOff::Off,
+    });
     let answerer = Answerer::new(
         engine,
         chain.clone(),
@@ -143,30 +154,43 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
     );
     let anchorer = Anchorer::new(
         journal.clone(),
-        anchor::View::new(chain.clone(), keystore),
+        anchor::View::new(chain.clone(), keystore.clone()),
         mailbox,
         AnchorLimits::default(),
     );
+    let runner = (canaries_on == OnOff::On).then(|| {
+        let chain = canaries::Rounds {
+            client: client.clone(),
+            pool,
+            chain: chain.clone(),
+            keystore,
+            max_tokens: inference.canary_tokens,
+        };
+        let engine = Canaries::new(answerer.clone());
+        Runner::new(journal.clone(), chain.clone(), chain, engine)
+    });
     if let Some(registry) = config.prometheus_registry() {
         let metrics = metrics::Metrics::register(registry).map_err(other)?;
-        let watched = (answerer.clone(), anchorer.counters());
+        let canaries = runner.as_ref().map(Runner::counters);
         spawn.spawn(
             "worker-metrics",
             Some("workers"),
-            metrics.watch(watched.0, watched.1),
+            metrics.watch(answerer.clone(), anchorer.counters(), canaries),
         );
     }
-    let wakeups = stream::select(
-        client
-            .import_notification_stream()
-            .filter_map(|block| async move { block.is_new_best.then_some(()) }),
-        client.finality_notification_stream().map(|_| ()),
-    );
-    spawn.spawn_blocking(
-        "receipt-anchorer",
-        Some("workers"),
-        anchorer.run(Box::pin(wakeups)),
-    );
+    let wakeups = || {
+        Box::pin(stream::select(
+            client
+                .import_notification_stream()
+                .filter_map(|block| async move { block.is_new_best.then_some(()) }),
+            client.finality_notification_stream().map(|_| ()),
+        ))
+    };
+    spawn.spawn_blocking("receipt-anchorer", Some("workers"), anchorer.run(wakeups()));
+    if let Some(runner) = runner {
+        let work = runner.run(wakeups());
+        spawn.spawn_blocking("canary-runner", Some("workers"), work);
+    }
 
     Ok(Workers {
         answerer,

@@ -536,7 +536,7 @@ fn words_and_meaning_are_fused_and_filters_hold() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn the_root_depends_on_the_content_alone_and_every_key_is_proven(

@@ -2,7 +2,8 @@
 
 use super::{FORMAT, JournalError};
 use redb::{
-    Builder, ConcurrencyMode, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    Builder, ConcurrencyMode, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    TableDefinition,
 };
 use std::{
     fs::{self, OpenOptions},
@@ -21,6 +22,9 @@ pub(super) const STREAMS: TableDefinition<&[u8; 36], (u64, u64)> = TableDefiniti
 pub(super) const RECEIPTS: TableDefinition<&[u8; 44], &[u8]> = TableDefinition::new("receipts");
 /// Id: where the receipt stands.
 pub(super) const IDS: TableDefinition<&[u8; 32], &[u8; 44]> = TableDefinition::new("ids");
+
+/// Node and round: what the node answers there ([`super::rounds`]).
+pub(super) const ROUNDS: TableDefinition<&[u8; 36], &[u8]> = TableDefinition::new("rounds");
 
 /// Memory for pages; appending touches only the newest ones.
 const CACHE_BYTES: usize = 16 << 20;
@@ -65,6 +69,7 @@ pub(super) fn create(path: &Path, genesis: H256) -> Result<(), JournalError> {
         transaction.open_table(STREAMS)?;
         transaction.open_table(RECEIPTS)?;
         transaction.open_table(IDS)?;
+        transaction.open_table(ROUNDS)?;
         let mut meta = transaction.open_table(META)?;
         meta.insert("format", FORMAT.to_le_bytes().as_slice())?;
         meta.insert("genesis", genesis.as_bytes())?;
@@ -127,8 +132,30 @@ pub(super) fn open(path: &Path, genesis: H256) -> Result<Database, JournalError>
         let transaction = database.begin_read()?;
         Ok(check_meta(path, &transaction, Some(genesis)))
     })??;
+    guarded(path, || add_rounds(&database))?;
     guarded(path, || leave_old_streams(&database))?;
     Ok(database)
+}
+
+/// Journals of before there were rounds lack the table.
+fn add_rounds(database: &Database) -> Result<(), redb::Error> {
+    if rounds(&database.begin_read()?)?.is_none() {
+        let transaction = database.begin_write()?;
+        transaction.open_table(ROUNDS)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+type Rounds = ReadOnlyTable<&'static [u8; 36], &'static [u8]>;
+
+/// The table of rounds; `None` in a journal that no newer program has opened for writing yet.
+pub(super) fn rounds(transaction: &ReadTransaction) -> Result<Option<Rounds>, redb::Error> {
+    match transaction.open_table(ROUNDS) {
+        Ok(table) => Ok(Some(table)),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The library checks what it reads, but not everything: a panic over a damaged file is a damaged file.
@@ -262,6 +289,13 @@ pub(super) fn copy(
 				})*};
 			}
             copy_tables!(META, STREAMS, RECEIPTS, IDS);
+            let mut target_rounds = target.open_table(ROUNDS)?;
+            if let Some(source) = rounds(transaction)? {
+                for entry in source.iter()? {
+                    let (key, value) = entry?;
+                    target_rounds.insert(key.value(), value.value())?;
+                }
+            }
             target.open_table(META)?.insert("copy", [1].as_slice())?;
             Ok(())
         })();

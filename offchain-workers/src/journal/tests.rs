@@ -65,6 +65,7 @@ fn receipts_are_numbered_without_gaps_and_found_again() {
     assert_eq!(journal.unanchored(&gateway(), head(0, 2)).unwrap(), 3);
     let summary = Summary {
         receipts: 5,
+        rounds: 0,
         streams: vec![(
             gateway(),
             Stream {

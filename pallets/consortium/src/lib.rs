@@ -52,6 +52,7 @@ mod members;
 mod mock;
 mod nodes;
 mod offences;
+mod stake;
 mod suspensions;
 #[cfg(test)]
 mod tests;
@@ -237,6 +238,11 @@ pub mod pallet {
     #[pallet::storage]
     pub type Nodes<T: Config> =
         CountedStorageMap<_, Blake2_128Concat, T::AccountId, NodeOf<T>, OptionQuery>;
+
+    /// What was added to bonds within the unbonding delay, by node. It does not count as stake yet.
+    #[pallet::storage]
+    pub type AddedBonds<T: Config> =
+        StorageMap<_, Blake2_128Concat, T::AccountId, AddedBond<BalanceOf<T>>, ValueQuery>;
 
     /// Worker keys by node, oldest first; the last one is the current one.
     #[pallet::storage]

@@ -162,6 +162,7 @@ impl<T: Config> Pallet<T> {
         )?;
         T::Sessions::purge_keys(&node);
         Nodes::<T>::remove(&node);
+        AddedBonds::<T>::remove(&node);
         NodeOfPeerId::<T>::remove(&record.peer_id);
         for worker_key in WorkerKeysOf::<T>::take(&node) {
             NodeOfWorkerKey::<T>::remove(worker_key.key);
@@ -196,6 +197,7 @@ impl<T: Config> Pallet<T> {
             record.bond = record.bond.saturating_add(amount);
             Ok(())
         })?;
+        Self::note_added_bond(&node, amount);
         Self::deposit_event(Event::BondAdded { node, amount });
         Ok(())
     }

@@ -58,7 +58,8 @@ impl<T: Config> Pallet<T> {
         if is_old || is_queued || is_suspended {
             return;
         }
-        Self::slash(node, &record);
+        let amount = T::SlashFraction::get().mul_floor(record.bond);
+        Self::slash_bond(node, &record, amount);
         if !Self::suspend_offender(node, EQUIVOCATION) {
             let queued = QueuedSuspensions::<T>::try_append((node.clone(), EQUIVOCATION));
             if queued.is_err() {
@@ -68,8 +69,12 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    fn slash(node: &T::AccountId, record: &NodeOf<T>) {
-        let amount = T::SlashFraction::get().mul_floor(record.bond);
+    /// Moves this much of the node's bond to the commons; how much it was.
+    pub(crate) fn slash_bond(
+        node: &T::AccountId,
+        record: &NodeOf<T>,
+        amount: BalanceOf<T>,
+    ) -> BalanceOf<T> {
         let slashed = T::Currency::transfer_on_hold(
             &HoldReason::NodeBond.into(),
             &record.member,
@@ -92,5 +97,6 @@ impl<T: Config> Pallet<T> {
             node: node.clone(),
             amount: slashed,
         });
+        slashed
     }
 }

@@ -57,6 +57,10 @@ impl<T: Config> Pallet<T> {
     }
 
     fn try_state_nodes() -> Result<(), TryRuntimeError> {
+        ensure!(
+            AddedBonds::<T>::iter_keys().all(Nodes::<T>::contains_key),
+            "bonds are added to nodes"
+        );
         let mut bonds = BTreeMap::<T::AccountId, BalanceOf<T>>::new();
         for (node, record) in Nodes::<T>::iter() {
             let listed = Members::<T>::get(&record.member)

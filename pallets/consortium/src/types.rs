@@ -73,6 +73,27 @@ pub struct Node<AccountId, Balance> {
     pub punished_through: Option<SessionIndex>,
 }
 
+/// What was added to a node's bond lately.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+pub struct AddedBond<Balance> {
+    /// How much.
+    pub amount: Balance,
+    /// When the last of it was added, in milliseconds.
+    pub at: Moment,
+}
+
 /// A worker key and the time during which it is valid.
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,

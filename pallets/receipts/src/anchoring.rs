@@ -13,6 +13,7 @@ use sp_runtime::{
 use touchstone_primitives::{
     H256, NodeId,
     consortium::NodeRole,
+    evidence::NoteActivity,
     mailbox::AnchorTask,
     traits::MembershipOf,
     worker::{self, WorkerSignature},
@@ -213,6 +214,7 @@ impl<T: Config> Pallet<T> {
         };
         Batches::<T>::insert(&gateway, batch, record);
         Heads::<T>::insert(&gateway, due.after);
+        T::Activity::active(&gateway);
         ExpiringEnds::<T>::mutate(|ends| {
             Expiring::<T>::insert(ends.next, &gateway);
             ends.next = ends.next.saturating_add(1);

@@ -60,7 +60,8 @@ pub mod pallet {
     use frame_support::pallet_prelude::*;
     use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
     use touchstone_primitives::{
-        H256, NodeId, mailbox::AnchorTask, traits::MembershipOf, worker::WorkerSignature,
+        H256, NodeId, evidence::NoteActivity, mailbox::AnchorTask, traits::MembershipOf,
+        worker::WorkerSignature,
     };
 
     /// Version of the storage layout.
@@ -82,6 +83,9 @@ pub mod pallet {
     {
         /// Gives nodes and their worker keys.
         type Membership: MembershipOf<NodeId>;
+
+        /// Is told that a gateway works.
+        type Activity: NoteActivity;
 
         /// Blocks for which a root is kept.
         type Retention: Get<BlockNumberFor<Self>>;

@@ -78,6 +78,7 @@ pub const MAX_BATCH: u32 = 8;
 pub const MAX_VALIDITY: u32 = 10;
 
 impl pallet_receipts::Config for Test {
+    type Activity = ();
     type MaxBatch = ConstU32<MAX_BATCH>;
     type MaxBatchesPerBlock = ConstU32<2>;
     type MaxPruned = ConstU32<3>;

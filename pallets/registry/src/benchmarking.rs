@@ -110,6 +110,21 @@ fn fill_serving<T: Config>(node: &NodeId) -> Result<H256, BenchmarkError> {
     Ok(last)
 }
 
+/// A topic of this number and a base that it admits, for benchmarks of other pallets.
+pub(crate) fn create_topic_and_base<T: Config>(topic: TopicId) -> H256 {
+    while Topics::<T>::count() <= topic {
+        if add_topic::<T>().is_err() {
+            break;
+        }
+    }
+    let base = record(u32::MAX, ModelKind::Base);
+    let hash = base.hash;
+    if !Models::<T>::contains_key(hash) {
+        let _ = add_model::<T>(base, ModelStatus::Champion);
+    }
+    hash
+}
+
 #[benchmarks]
 mod benchmarks {
     use super::*;

@@ -6,6 +6,7 @@ use touchstone_primitives::{
     H256, NodeId,
     apis::{ModelStatus, TopicId},
     consortium::NodeStatus,
+    evidence::ModelsOf,
     model::ModelKind,
     provenance::{self, NotAdmitted, Provenance},
     traits::MembershipOf,
@@ -104,5 +105,20 @@ impl<T: Config> Pallet<T> {
     /// Whether queries on the topic may be answered by this base with this adapter (or none).
     pub fn eligible(topic: TopicId, base: &H256, adapter: Option<&H256>) -> bool {
         Self::ensure_eligible(topic, base, adapter).is_ok()
+    }
+}
+
+impl<T: Config> ModelsOf for Pallet<T> {
+    fn is_topic(topic: TopicId) -> bool {
+        Topics::<T>::contains_key(topic)
+    }
+
+    fn may_serve(topic: TopicId, base: &H256, adapter: Option<&H256>) -> bool {
+        Self::eligible(topic, base, adapter)
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn create_for_benchmark(topic: TopicId) -> H256 {
+        crate::benchmarking::create_topic_and_base::<T>(topic)
     }
 }

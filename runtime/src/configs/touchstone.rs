@@ -5,15 +5,15 @@ use super::{
     ThreeQuarters, TwoThirdsOrRoot,
 };
 use crate::{
-    AccountId, Balance, Balances, BlockNumber, Consortium, Council, DAYS, Preimage, Runtime,
-    RuntimeCall, RuntimeEvent, RuntimeHoldReason, Scheduler, Timestamp, TxExtension, UNIT,
-    UncheckedExtrinsic,
+    AccountId, Balance, Balances, BlockNumber, Canaries, Consortium, Council, DAYS, Preimage,
+    Registry, Reputation, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason, Scheduler,
+    Session, Timestamp, TxExtension, UNIT, UncheckedExtrinsic,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use frame_support::{
     dynamic_params::{dynamic_pallet_params, dynamic_params},
-    traits::ConstU32,
+    traits::{ConstU32, Get},
 };
 use frame_system::{EnsureRoot, offchain};
 use sp_runtime::{
@@ -21,7 +21,7 @@ use sp_runtime::{
     generic::Era,
     traits::{BlakeTwo256, Hash},
 };
-use touchstone_primitives::traits::Motions;
+use touchstone_primitives::{reputation::Knobs, traits::Motions};
 
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -72,6 +72,28 @@ pub mod dynamic_params {
         /// Blocks for which the roots of batches are kept.
         #[codec(index = 0)]
         pub static Retention: BlockNumber = 90 * DAYS;
+    }
+
+    /// Canaries.
+    #[dynamic_pallet_params]
+    #[codec(index = 2)]
+    pub mod canaries {
+        use super::*;
+
+        /// Milliseconds after which a pass rate counts half, and in which being away for an epoch is excused twice.
+        #[codec(index = 0)]
+        pub static HalfLife: u64 = 30 * DAY;
+    }
+
+    /// Reputation.
+    #[dynamic_pallet_params]
+    #[codec(index = 3)]
+    pub mod reputation {
+        use super::*;
+
+        /// Half-life, prior, cap and the rest, for topics without their own.
+        #[codec(index = 0)]
+        pub static Network: Knobs = Knobs::default();
     }
 }
 
@@ -148,7 +170,41 @@ impl pallet_registry::Config for Runtime {
     type WeightInfo = pallet_registry::weights::SubstrateWeight<Runtime>;
 }
 
+/// The running session, which is what epochs are called here.
+pub struct CurrentSession;
+impl Get<u32> for CurrentSession {
+    fn get() -> u32 {
+        Session::current_index()
+    }
+}
+
+impl pallet_canaries::Config for Runtime {
+    type Epoch = CurrentSession;
+    type Evidence = Reputation;
+    type GovernOrigin = HalfOrRoot;
+    type HalfLife = dynamic_params::canaries::HalfLife;
+    type KeptRounds = ConstU32<512>;
+    type MaxValidity = ConstU32<100>;
+    type Membership = Consortium;
+    type Models = Registry;
+    type Randomness = pallet_babe::RandomnessFromOneEpochAgo<Runtime>;
+    type SettledPerBlock = ConstU32<16>;
+    type Time = Timestamp;
+    type WeightInfo = pallet_canaries::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_reputation::Config for Runtime {
+    type Bonds = Consortium;
+    type GovernOrigin = TwoThirdsOrRoot;
+    type Knobs = dynamic_params::reputation::Network;
+    type Membership = Consortium;
+    type NullRates = Canaries;
+    type Time = Timestamp;
+    type WeightInfo = pallet_reputation::weights::SubstrateWeight<Runtime>;
+}
+
 impl pallet_receipts::Config for Runtime {
+    type Activity = Canaries;
     type MaxBatch = ConstU32<4096>;
     type MaxBatchesPerBlock = ConstU32<4>;
     type MaxPruned = ConstU32<64>;

@@ -171,7 +171,7 @@ async fn people_ask_verify_and_look_after_a_node() {
     let session = touchstone(&["keys", "rotate", "session", "--suri", "//Alice//stash"]);
     assert!(session.status.success(), "{}", err(&session));
 
-    // The doctor finds nothing but that the node is alone.
+    // The doctor finds nothing but that the node is alone, and that its engine is not what genesis enrolled it with.
     let findings = json(&[
         "doctor",
         "--json",
@@ -185,7 +185,12 @@ async fn people_ask_verify_and_look_after_a_node() {
         .filter(|finding| finding["outcome"] == "wrong")
         .map(|finding| finding["name"].as_str().unwrap())
         .collect();
-    assert!(wrong.iter().all(|name| *name == "peers"), "{findings:#}");
+    let expected = ["peers", "enrolled model", "duties"];
+    assert!(
+        wrong.iter().all(|name| expected.contains(name)),
+        "{findings:#}"
+    );
+    assert!(wrong.contains(&"enrolled model"), "{findings:#}");
 
     // Errors say what to do, and the exit status tells scripts.
     network.nodes[0].kill();

@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 use substrate_prometheus_endpoint::{
-    Counter, Gauge, GaugeVec, Opts, PrometheusError, Registry, U64, register,
+    Counter, CounterVec, Gauge, GaugeVec, Opts, PrometheusError, Registry, U64, register,
 };
 use touchstone_gateway::Answerer;
 use touchstone_inference::{ModelInfo, ModelState, Residency};
-use touchstone_workers::AnchorCounters;
+use touchstone_workers::{AnchorCounters, RunnerCounters};
 
 /// Metrics of engine and workers. Counters only grow; rates are the dashboard's business.
 pub struct Metrics {
@@ -27,6 +27,7 @@ pub struct Metrics {
     anchor_tasks: Counter<U64>,
     anchor_errors: Counter<U64>,
     streams: Counter<U64>,
+    duties: CounterVec<U64>,
 }
 
 impl Metrics {
@@ -79,11 +80,26 @@ impl Metrics {
             )?,
             anchor_errors: counter("touchstone_anchor_errors_total", "Failures of the anchorer")?,
             streams: counter("touchstone_streams_opened_total", "Receipt streams opened")?,
+            duties: register(
+                CounterVec::new(
+                    Opts::new(
+                        "touchstone_canary_duties_total",
+                        "Canaries posed to this node, by how far they came",
+                    ),
+                    &["state"],
+                )?,
+                registry,
+            )?,
         })
     }
 
     /// Copies the workers' own counts every few seconds.
-    pub async fn watch(self, answerer: Arc<Answerer>, anchors: Arc<AnchorCounters>) {
+    pub async fn watch(
+        self,
+        answerer: Arc<Answerer>,
+        anchors: Arc<AnchorCounters>,
+        canaries: Option<Arc<RunnerCounters>>,
+    ) {
         let raise = |counter: &Counter<U64>, to: u64| {
             counter.inc_by(to.saturating_sub(counter.get()));
         };
@@ -113,6 +129,19 @@ impl Metrics {
                 &self.streams,
                 anchors.opened_streams.load(Ordering::Relaxed),
             );
+            if let Some(canaries) = &canaries {
+                for (state, count) in [
+                    ("posed", &canaries.duties),
+                    ("answered", &canaries.answered),
+                    ("committed", &canaries.committed),
+                    ("right", &canaries.right),
+                    ("wrong", &canaries.wrong),
+                    ("missed", &canaries.missed),
+                ] {
+                    let counter = self.duties.with_label_values(&[state]);
+                    raise(&counter, count.load(Ordering::Relaxed));
+                }
+            }
             tokio::time::sleep(Duration::from_secs(3)).await;
         }
     }

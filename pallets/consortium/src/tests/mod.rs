@@ -6,6 +6,7 @@ mod layout;
 mod members;
 mod nodes;
 mod offences;
+mod stake;
 mod suspensions;
 mod validators;
 

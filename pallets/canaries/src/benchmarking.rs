@@ -1,0 +1,367 @@
+//! Benchmarks, each in its worst case.
+
+#![allow(clippy::arithmetic_side_effects)]
+
+use crate::{
+    Answers, Call, Committed, Config, Ended, Enrolments, Latest, Live, NextRound, OldestRound,
+    Pallet, Queue, QueuedEpoch, Rates, Results, RoundWindows, Rounds, Rules, types::*,
+};
+use alloc::{vec, vec::Vec};
+use frame_benchmarking::v2::*;
+use frame_support::{
+    BoundedVec,
+    traits::{Authorize, Get, UnfilteredDispatchable},
+};
+use frame_system::{RawOrigin, pallet_prelude::BlockNumberFor};
+use sp_runtime::{RuntimeAppPublic, Saturating, transaction_validity::TransactionSource};
+use touchstone_primitives::{
+    H256, NodeId,
+    canary::{
+        Answer, MAX_FAMILIES, MAX_GROUPS, MAX_SLOTS, Outcome, Presence, Revealed, RoundFacts,
+        TopicRules, Windows, commitment, duties,
+    },
+    evidence::ModelsOf,
+    generators,
+    traits::MembershipOf,
+    worker::WorkerId,
+};
+
+const TOPIC: u32 = 0;
+const WINDOWS: Windows = Windows {
+    commit: 100,
+    reveal: 100,
+};
+
+fn rules() -> TopicRules {
+    // The families whose answers cost most to check, at their largest.
+    let dear = generators::ids(&["record", "retrieval", "sorting", "equation"]);
+    let families: Vec<_> = (0..MAX_FAMILIES as usize)
+        .map(|n| (dear[n % dear.len()], 4))
+        .collect();
+    TopicRules {
+        families: families.try_into().unwrap_or_default(),
+        slots: MAX_SLOTS as u8,
+    }
+}
+
+fn add_node<T: Config>(n: u32) -> (NodeId, WorkerId) {
+    let (node, worker): (NodeId, _) = (account("node", n, 0), WorkerId::generate_pair(None));
+    T::Membership::create_for_benchmark(&account("member", n, 0), &node, worker.clone());
+    (node, worker)
+}
+
+/// An examined topic and a model that serves it.
+fn topic<T: Config>() -> Served {
+    let base = T::Models::create_for_benchmark(TOPIC);
+    RoundWindows::<T>::put(WINDOWS);
+    Rules::<T>::insert(TOPIC, rules());
+    Served {
+        base,
+        adapter: None,
+    }
+}
+
+/// Round 0 with these nodes, opened in the current block.
+fn round<T: Config>(mut nodes: Vec<NodeId>) -> RoundFacts {
+    nodes.sort();
+    let facts = RoundFacts {
+        id: 0,
+        topic: TOPIC,
+        epoch: T::Epoch::get(),
+        seed: H256::repeat_byte(7),
+        start: Pallet::<T>::height(),
+        windows: WINDOWS,
+        rules: rules(),
+    };
+    let round = Round {
+        facts: facts.clone(),
+        nodes: BoundedVec::truncate_from(nodes),
+        settlement: Settlement::Folding(0),
+    };
+    Rounds::<T>::insert(0, round);
+    Live::<T>::put(BoundedVec::truncate_from(vec![0]));
+    Latest::<T>::insert(TOPIC, 0);
+    NextRound::<T>::put(1);
+    facts
+}
+
+fn member_of<T: Config>(node: &NodeId) -> Result<NodeId, BenchmarkError> {
+    Pallet::<T>::group_of(node).ok_or(BenchmarkError::Stop("the node has a member"))
+}
+
+/// A node that has committed to the longest answers, and those answers.
+fn committed<T: Config>(n: u32) -> Result<(NodeId, Vec<Revealed>), BenchmarkError> {
+    topic::<T>();
+    let (node, _) = add_node::<T>(0);
+    let facts = round::<T>(vec![node.clone()]);
+    let genesis = Pallet::<T>::genesis();
+    let (mut hashes, mut answers) = (Vec::new(), Vec::new());
+    for duty in duties(&facts, &member_of::<T>(&node)?) {
+        // Braces make the search for JSON start over and over.
+        let answer = Answer::truncate_from(b"{\"a\":[1,2,3], ".repeat(80));
+        let salt = [duty.slot; 32];
+        hashes.push(commitment(
+            &genesis,
+            0,
+            &duty.instance,
+            &node,
+            &salt,
+            &answer,
+        ));
+        if u32::from(duty.slot) < n {
+            answers.push(Revealed {
+                slot: duty.slot,
+                salt,
+                answer,
+            });
+        }
+    }
+    Committed::<T>::insert(0, &node, BoundedVec::truncate_from(hashes));
+    let later: BlockNumberFor<T> = WINDOWS.commit.saturating_add(facts.start).into();
+    frame_system::Pallet::<T>::set_block_number(later);
+    Ok((node, answers))
+}
+
+/// A round in which `n` nodes answered everything, with pass rates of as many groups as are kept.
+fn answered<T: Config>(n: u32) -> Result<(), BenchmarkError> {
+    topic::<T>();
+    let nodes: Vec<_> = (0..n).map(|n| add_node::<T>(n).0).collect();
+    let facts = round::<T>(nodes.clone());
+    let all = BoundedVec::truncate_from(vec![H256::repeat_byte(1); MAX_SLOTS as usize]);
+    for node in &nodes {
+        Committed::<T>::insert(0, node, all.clone());
+        let wrong = Some(Outcome::Wrong(Some([1; 8])));
+        Results::<T>::insert(
+            0,
+            node,
+            Outcomes::truncate_from(vec![wrong; MAX_SLOTS as usize]),
+        );
+    }
+    for duty in duties(&facts, &account("member", 0, 0)) {
+        for stratum in [duty.stratum(), H256::zero()] {
+            Rates::<T>::mutate(TOPIC, stratum, |rate| {
+                for group in 0..MAX_GROUPS {
+                    rate.add(&account("member", group, 0), true, 0, T::HalfLife::get());
+                }
+            });
+        }
+    }
+    Ok(())
+}
+
+#[benchmarks]
+mod benchmarks {
+    use super::*;
+
+    #[benchmark]
+    fn enrol() -> Result<(), BenchmarkError> {
+        let Served { base, adapter } = topic::<T>();
+        let (node, _) = add_node::<T>(0);
+        #[extrinsic_call]
+        _(RawOrigin::Signed(node.clone()), TOPIC, base, adapter);
+        assert!(Enrolments::<T>::contains_key(TOPIC, node));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn leave() -> Result<(), BenchmarkError> {
+        let served = topic::<T>();
+        let (node, _) = add_node::<T>(0);
+        Pallet::<T>::do_enrol(node.clone(), TOPIC, served, 0)?;
+        #[extrinsic_call]
+        _(RawOrigin::Signed(node.clone()), TOPIC);
+        assert!(Enrolments::<T>::get(TOPIC, node).is_some_and(|e| e.until.is_some()));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn set_topic() -> Result<(), BenchmarkError> {
+        topic::<T>();
+        let origin =
+            T::GovernOrigin::try_successful_origin().map_err(|()| BenchmarkError::Weightless)?;
+        #[extrinsic_call]
+        _(origin as T::RuntimeOrigin, TOPIC, Some(rules()));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn set_windows() -> Result<(), BenchmarkError> {
+        let origin =
+            T::GovernOrigin::try_successful_origin().map_err(|()| BenchmarkError::Weightless)?;
+        #[extrinsic_call]
+        _(origin as T::RuntimeOrigin, WINDOWS);
+        assert_eq!(RoundWindows::<T>::get(), Some(WINDOWS));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn commit() -> Result<(), BenchmarkError> {
+        topic::<T>();
+        let (node, _) = add_node::<T>(0);
+        round::<T>(vec![node.clone()]);
+        let hashes = BoundedVec::truncate_from(vec![H256::repeat_byte(1); MAX_SLOTS as usize]);
+        let until = frame_system::Pallet::<T>::block_number().saturating_add(T::MaxValidity::get());
+        #[block]
+        {
+            Pallet::<T>::do_commit(node.clone(), 0, hashes, until)?;
+        }
+        assert!(Committed::<T>::contains_key(0, node));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn authorize_commit() -> Result<(), BenchmarkError> {
+        topic::<T>();
+        let (node, worker) = add_node::<T>(0);
+        round::<T>(vec![node.clone()]);
+        let hashes = BoundedVec::truncate_from(vec![H256::repeat_byte(1); MAX_SLOTS as usize]);
+        let valid_until =
+            frame_system::Pallet::<T>::block_number().saturating_add(T::MaxValidity::get());
+        let message = Pallet::<T>::commit_submission(&node, 0, &hashes, valid_until);
+        let signature = worker
+            .sign(&message.as_bytes())
+            .ok_or("the keystore holds the key")?;
+        let call = Call::<T>::commit {
+            node,
+            round: 0,
+            hashes,
+            valid_until,
+            signature,
+        };
+        #[block]
+        {
+            call.authorize(TransactionSource::External)
+                .ok_or("the call is authorised")??;
+        }
+        Ok(())
+    }
+
+    #[benchmark]
+    fn reveal(n: Linear<1, 16>) -> Result<(), BenchmarkError> {
+        let (node, answers) = committed::<T>(n)?;
+        let call = Call::<T>::reveal {
+            node: node.clone(),
+            round: 0,
+            answers: Answers::truncate_from(answers),
+        };
+        #[block]
+        {
+            call.dispatch_bypass_filter(RawOrigin::<NodeId>::Authorized.into())
+                .map_err(|e| e.error)?;
+        }
+        assert!(Results::<T>::contains_key(0, node));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn authorize_reveal() -> Result<(), BenchmarkError> {
+        let (node, answers) = committed::<T>(MAX_SLOTS)?;
+        let call = Call::<T>::reveal {
+            node,
+            round: 0,
+            answers: Answers::truncate_from(answers),
+        };
+        #[block]
+        {
+            call.authorize(TransactionSource::External)
+                .ok_or("the call is authorised")??;
+        }
+        Ok(())
+    }
+
+    #[benchmark]
+    fn idle() -> Result<(), BenchmarkError> {
+        topic::<T>();
+        round::<T>((0..MAX_NODES).map(|n| account("node", n, 0)).collect());
+        QueuedEpoch::<T>::put(Some(T::Epoch::get()));
+        #[block]
+        {
+            Pallet::<T>::work();
+        }
+        Ok(())
+    }
+
+    #[benchmark]
+    fn open(n: Linear<0, 100>) -> Result<(), BenchmarkError> {
+        let served = topic::<T>();
+        let other = Served {
+            base: H256::repeat_byte(3),
+            ..served
+        };
+        for n in 0..n {
+            let (node, _) = add_node::<T>(n);
+            Pallet::<T>::do_enrol(node.clone(), TOPIC, served, 0)?;
+            Enrolments::<T>::mutate(TOPIC, node, |enrolment| {
+                if let Some(enrolment) = enrolment {
+                    enrolment.next = Some((other, 0));
+                }
+            });
+        }
+        QueuedEpoch::<T>::put(Some(T::Epoch::get()));
+        Queue::<T>::put(BoundedVec::truncate_from(vec![TOPIC]));
+        #[block]
+        {
+            Pallet::<T>::work();
+        }
+        assert_eq!(Rounds::<T>::contains_key(0), n > 0);
+        Ok(())
+    }
+
+    #[benchmark]
+    fn fold(n: Linear<0, 16>) -> Result<(), BenchmarkError> {
+        answered::<T>(n)?;
+        #[block]
+        {
+            Pallet::<T>::settle(0);
+        }
+        assert_eq!(
+            Ended::<T>::iter_prefix(0).count(),
+            n.min(T::SettledPerBlock::get()) as usize
+        );
+        Ok(())
+    }
+
+    #[benchmark]
+    fn rate(n: Linear<0, 16>) -> Result<(), BenchmarkError> {
+        answered::<T>(n)?;
+        Pallet::<T>::settle(0);
+        Rounds::<T>::mutate(0, |round| {
+            if let Some(round) = round {
+                round.settlement = Settlement::Rating(0);
+            }
+        });
+        #[block]
+        {
+            Pallet::<T>::settle(0);
+        }
+        Ok(())
+    }
+
+    #[benchmark]
+    fn forget() -> Result<(), BenchmarkError> {
+        answered::<T>(MAX_NODES)?;
+        for n in 0..MAX_NODES {
+            let node: NodeId = account("node", n, 0);
+            let ends = Ends::truncate_from(vec![
+                touchstone_primitives::canary::End::Absent;
+                MAX_SLOTS as usize
+            ]);
+            Ended::<T>::insert(0, &node, ends);
+            crate::Presences::<T>::insert(&node, Presence::default());
+        }
+        Rounds::<T>::mutate(0, |round| {
+            if let Some(round) = round {
+                round.settlement = Settlement::Settled;
+            }
+        });
+        Live::<T>::kill();
+        NextRound::<T>::put(T::KeptRounds::get() + 1);
+        QueuedEpoch::<T>::put(Some(T::Epoch::get()));
+        #[block]
+        {
+            Pallet::<T>::work();
+        }
+        assert_eq!(OldestRound::<T>::get(), 1);
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! How duties end, and what comes of them.
+
+use crate::{
+    Committed, Config, Ended, Event, Live, Pallet, Presences, Rates, Results, Rounds, WeightInfo,
+    types::{Ends, Round, Settlement},
+};
+use alloc::vec::Vec;
+use frame_support::{
+    traits::{Get, Time},
+    weights::Weight,
+};
+use touchstone_primitives::{
+    AccountId32, H256, Moment, NodeId,
+    apis::TopicId,
+    canary::{Duty, End, duties, scored},
+    evidence::{NoteActivity, RecordEvidence, Scored},
+    fixed::Fixed,
+    traits::MembershipOf,
+};
+
+impl<T: Config> Pallet<T> {
+    /// The operator group that a node belongs to: its member.
+    pub(crate) fn group_of(node: &NodeId) -> Option<AccountId32> {
+        T::Membership::node(node).map(|view| view.member)
+    }
+
+    /// `p_hat` of a family and level for a group: what all others pass of it, else what they pass of the whole topic, else 0.
+    pub(crate) fn pass_rate(
+        topic: TopicId,
+        stratum: H256,
+        group: &AccountId32,
+        now: Moment,
+    ) -> Fixed {
+        let of =
+            |stratum| Rates::<T>::get(topic, stratum).leaving_out(group, now, T::HalfLife::get());
+        of(stratum)
+            .or_else(|| of(H256::zero()))
+            .unwrap_or(Fixed::ZERO)
+    }
+
+    /// Settles the next nodes of a round that is closed; returns the weight.
+    pub(crate) fn settle(id: u32) -> Weight {
+        let Some(mut round) = Rounds::<T>::get(id) else {
+            return Weight::zero();
+        };
+        let step = T::SettledPerBlock::get();
+        let count = round.nodes.len() as u32;
+        let (from, is_folding) = match round.settlement {
+            Settlement::Folding(from) => (from, true),
+            Settlement::Rating(from) => (from, false),
+            Settlement::Settled => return Weight::zero(),
+        };
+        let to = from.saturating_add(step).min(count);
+        let nodes = round.nodes.get(from as usize..to as usize).unwrap_or(&[]);
+        for node in nodes {
+            if is_folding {
+                Self::fold(&round, node);
+            } else {
+                Self::rate(&round, node);
+            }
+        }
+        let done = to.saturating_sub(from);
+        round.settlement = match (is_folding, to >= count) {
+            (true, false) => Settlement::Folding(to),
+            (true, true) => Settlement::Rating(0),
+            (false, false) => Settlement::Rating(to),
+            (false, true) => Settlement::Settled,
+        };
+        if round.settlement == Settlement::Settled {
+            Live::<T>::mutate(|live| live.retain(|live| *live != id));
+            let topic = round.facts.topic;
+            Self::deposit_event(Event::RoundSettled { round: id, topic });
+        }
+        Rounds::<T>::insert(id, round);
+        if is_folding {
+            T::WeightInfo::fold(done)
+        } else {
+            T::WeightInfo::rate(done)
+        }
+    }
+
+    /// How the duties of a node end, by slot.
+    fn ends(round: &Round, node: &NodeId, duties: &[Duty], now: Moment) -> Vec<End> {
+        let all = |end| duties.iter().map(|_| end).collect();
+        if !Self::is_active(node) {
+            return all(End::Void);
+        }
+        let (id, epoch) = (round.facts.id, round.facts.epoch);
+        let commitments = Committed::<T>::get(id, node);
+        if commitments.is_none() {
+            let mut presence = Presences::<T>::get(node);
+            if !presence.was_seen(epoch) && presence.excuse(epoch, now, T::HalfLife::get()) {
+                Presences::<T>::insert(node, presence);
+                return all(End::Absent);
+            }
+        }
+        let results = Results::<T>::get(id, node);
+        duties
+            .iter()
+            .map(|duty| {
+                let slot = usize::from(duty.slot);
+                End::of(
+                    commitments.as_ref().and_then(|hashes| hashes.get(slot)),
+                    results.get(slot).copied().flatten(),
+                )
+            })
+            .collect()
+    }
+
+    /// Ends the duties of a node and hands the evidence on.
+    fn fold(round: &Round, node: &NodeId) {
+        let facts = &round.facts;
+        let Some(group) = Self::group_of(node) else {
+            return;
+        };
+        let now = T::Time::now();
+        let duties = duties(facts, &group);
+        let ends = Self::ends(round, node, &duties, now);
+        let evidence: Vec<Scored> = duties
+            .iter()
+            .zip(&ends)
+            .filter_map(|(duty, end)| {
+                let rate = Self::pass_rate(facts.topic, duty.stratum(), &group, now);
+                scored(duty, &duty.task()?, *end, facts.epoch, rate)
+            })
+            .collect();
+        if !evidence.is_empty() {
+            T::Evidence::record(node, facts.topic, &evidence);
+        }
+        let right = ends.iter().filter(|end| end.passed() == Some(true)).count();
+        Self::deposit_event(Event::NodeSettled {
+            round: facts.id,
+            node: node.clone(),
+            counted: evidence.len() as u32,
+            right: right as u32,
+        });
+        // One end for each duty: the bound of the slots.
+        if let Ok(ends) = Ends::try_from(ends) {
+            Ended::<T>::insert(facts.id, node, ends);
+        }
+    }
+
+    /// Brings the pass rates up to date with the answers of a node. Answers that were not given say nothing about a task.
+    fn rate(round: &Round, node: &NodeId) {
+        let facts = &round.facts;
+        let (Some(group), Some(ends)) = (Self::group_of(node), Ended::<T>::get(facts.id, node))
+        else {
+            return;
+        };
+        let (now, half_life) = (T::Time::now(), T::HalfLife::get());
+        for (duty, end) in duties(facts, &group).iter().zip(&ends) {
+            let End::Scored(_) = end else {
+                continue;
+            };
+            let passed = end.passed() == Some(true);
+            for stratum in [duty.stratum(), H256::zero()] {
+                Rates::<T>::mutate(facts.topic, stratum, |rate| {
+                    rate.add(&group, passed, now, half_life)
+                });
+            }
+        }
+    }
+}
+
+impl<T: Config> NoteActivity for Pallet<T> {
+    fn active(node: &NodeId) {
+        let epoch = T::Epoch::get();
+        let mut presence = Presences::<T>::get(node);
+        if !presence.was_seen(epoch) {
+            presence.see(epoch);
+            Presences::<T>::insert(node, presence);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+use crate::{mock::*, types::*};
+use codec::{Encode, MaxEncodedLen};
+use touchstone_primitives::{
+    H256,
+    canary::{End, FamilyRate, Outcome, Presence},
+};
+
+fn hex(value: impl Encode) -> String {
+    hex::encode(value.encode())
+}
+
+#[test]
+fn stored_types_are_pinned() {
+    let enrolment = Enrolment {
+        served: MODEL,
+        from: 2,
+        until: Some(3),
+        next: None,
+    };
+    assert_eq!(
+        hex(enrolment),
+        format!("{}00020000000103000000{}", "01".repeat(32), "00")
+    );
+    let departure = Departure {
+        at: 5,
+        served: Served {
+            base: H256::zero(),
+            adapter: Some(H256::repeat_byte(2)),
+        },
+    };
+    assert_eq!(
+        hex(departure),
+        format!("0500000000000000{}01{}", "00".repeat(32), "02".repeat(32))
+    );
+    assert_eq!(hex(Settlement::Folding(1)), "0001000000");
+    assert_eq!(hex(Settlement::Rating(2)), "0102000000");
+    assert_eq!(hex(Settlement::Settled), "02");
+    assert_eq!(hex(End::Scored(Outcome::Right)), "0000");
+    assert_eq!(
+        hex(End::Scored(Outcome::Wrong(Some([7; 8])))),
+        "0001010707070707070707"
+    );
+    assert_eq!(hex(End::Scored(Outcome::Void)), "0002");
+    let others = [End::NotCommitted, End::NotRevealed, End::Void, End::Absent];
+    assert_eq!(others.map(hex), ["01", "02", "03", "04"]);
+    assert_eq!(hex(Presence::default()), "000000000000000000");
+    assert_eq!(hex(FamilyRate::default()), "00".repeat(41));
+}
+
+#[test]
+fn stored_values_have_bounds_that_fit_a_proof() {
+    assert!(
+        Round::max_encoded_len() < 5_000,
+        "{}",
+        Round::max_encoded_len()
+    );
+    assert!(FamilyRate::max_encoded_len() < 8_000);
+    assert!(Ends::max_encoded_len() < 300);
+}

@@ -1,0 +1,6 @@
+mod answers;
+mod attacks;
+mod enrolments;
+mod layout;
+mod load;
+mod rounds;

@@ -1,0 +1,73 @@
+//! Weights of the calls of `pallet_canaries` and of its work in a block. ESTIMATES, not measured yet: run `scripts/bench/weights`.
+//!
+//! Estimated from reads, writes, the sizes of the values and the cost of checking an answer, well above what a call can take.
+
+#![cfg_attr(rustfmt, rustfmt_skip)]
+
+use core::marker::PhantomData;
+use frame_support::{traits::Get, weights::{constants::ParityDbWeight, RuntimeDbWeight, Weight}};
+
+/// Weights that the calls of `pallet_canaries` need.
+pub trait WeightInfo {
+	/// `enrol`.
+	fn enrol() -> Weight;
+	/// `leave`.
+	fn leave() -> Weight;
+	/// `set_topic`.
+	fn set_topic() -> Weight;
+	/// `set_windows`.
+	fn set_windows() -> Weight;
+	/// `commit`.
+	fn commit() -> Weight;
+	/// `authorize_commit`.
+	fn authorize_commit() -> Weight;
+	/// `reveal` of `n` answers, `n` in 1..=16.
+	fn reveal(n: u32, ) -> Weight;
+	/// `authorize_reveal` of 16 answers.
+	fn authorize_reveal() -> Weight;
+	/// A block in which nothing is due.
+	fn idle() -> Weight;
+	/// Opening a round of a topic with `n` enrolments, `n` in 0..=100.
+	fn open(n: u32, ) -> Weight;
+	/// Folding the duties of `n` nodes, `n` in 0..=16.
+	fn fold(n: u32, ) -> Weight;
+	/// Bringing pass rates up to date with the answers of `n` nodes, `n` in 0..=16.
+	fn rate(n: u32, ) -> Weight;
+	/// Removing a round with 100 nodes.
+	fn forget() -> Weight;
+}
+
+fn estimate(db: RuntimeDbWeight, micros: u64, size: u64, reads: u64, writes: u64) -> Weight {
+	Weight::from_parts(micros.saturating_mul(1_000_000), size)
+		.saturating_add(db.reads(reads))
+		.saturating_add(db.writes(writes))
+}
+
+macro_rules! estimates {
+	($db:expr) => {
+		fn enrol() -> Weight { estimate($db, 60, 12_000, 10, 3) }
+		fn leave() -> Weight { estimate($db, 40, 4_000, 4, 2) }
+		fn set_topic() -> Weight { estimate($db, 60, 6_000, 4, 2) }
+		fn set_windows() -> Weight { estimate($db, 20, 500, 0, 1) }
+		fn commit() -> Weight { estimate($db, 60, 16_000, 6, 2) }
+		fn authorize_commit() -> Weight { estimate($db, 110, 16_000, 6, 0) }
+		fn reveal(n: u32) -> Weight { estimate($db, 120_u64.saturating_add(u64::from(n).saturating_mul(150)), 20_000, 7, 2) }
+		fn authorize_reveal() -> Weight { estimate($db, 260, 20_000, 6, 0) }
+		fn idle() -> Weight { estimate($db, 30, 20_000, 24, 1) }
+		fn open(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(20)), 20_000, u64::from(n).saturating_mul(5).saturating_add(26), u64::from(n).saturating_mul(3).saturating_add(3)) }
+		fn fold(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(1_500)), 200_000, u64::from(n).saturating_mul(44).saturating_add(3), u64::from(n).saturating_mul(6).saturating_add(2)) }
+		fn rate(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(800)), 200_000, u64::from(n).saturating_mul(36).saturating_add(3), u64::from(n).saturating_mul(34).saturating_add(2)) }
+		fn forget() -> Weight { estimate($db, 2_000, 400_000, 310, 310) }
+	};
+}
+
+/// Weights as estimated, with the runtime's database weights.
+pub struct SubstrateWeight<T>(PhantomData<T>);
+impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
+	estimates!(T::DbWeight::get());
+}
+
+// For tests.
+impl WeightInfo for () {
+	estimates!(ParityDbWeight::get());
+}

@@ -1,0 +1,7 @@
+mod attacks;
+mod governing;
+mod groups;
+mod layout;
+mod recording;
+mod soundness;
+mod views;
