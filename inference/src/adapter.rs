@@ -325,9 +325,14 @@ impl<'a> Changes<'a> {
     pub(crate) fn run(&self, cpu: Cpu, tasks: Range<usize>) {
         let cols = self.x.len() / self.count;
         let tasks = &self.tasks[tasks];
-        for &(index, row) in tasks {
+        for (n, &(index, row)) in tasks.iter().enumerate() {
             if let Some(Factors { a, rank, scale, .. }) = self.factors[index] {
                 let rows = Self::ROWS.min(rank - row);
+                if let Some((index, row)) = tasks.get(n + 1)
+                    && let Some(Factors { a, .. }) = self.factors[*index]
+                {
+                    math::prefetch(&a[row * cols..a.len().min((row + Self::ROWS) * cols)]);
+                }
                 // Each task has its own places.
                 let inner = unsafe { self.inner.slice(index * self.stride + row, rows) };
                 let x = &self.x[index % self.count * cols..][..cols];
@@ -337,25 +342,36 @@ impl<'a> Changes<'a> {
         self.left.fetch_sub(tasks.len(), Release);
     }
 
-    /// Adds the change to the sums of a tile of rows, for one vector and one matrix.
+    /// Adds the changes to the sums of a tile of rows, for consecutive vectors and one matrix.
     pub(crate) fn add(
         &self,
         cpu: Cpu,
         matrix: usize,
-        vector: usize,
+        first: usize,
         tile: usize,
-        sums: &mut [f32; TILE],
+        sums: &mut [[f32; TILE]],
     ) {
-        let index = matrix * self.count + vector;
-        let Some(Factors { b, rank, .. }) = self.factors.get(index).copied().flatten() else {
+        let from = matrix * self.count + first;
+        let Some(factors) = self.factors.get(from..from + sums.len()) else {
             return;
         };
         while self.left.load(Acquire) > 0 {
             std::hint::spin_loop();
         }
-        // All tasks are done, so nobody writes any more.
-        let inner = unsafe { self.inner.slice(index * self.stride, *rank) };
-        math::expand(cpu, &b[tile * rank * TILE..][..rank * TILE], inner, sums);
+        for (n, (factors, sums)) in factors.iter().zip(sums).enumerate() {
+            let Some(Factors { b, rank, .. }) = factors else {
+                continue;
+            };
+            let size = rank * TILE;
+            // Factors of several adapters lie far apart, which the processor's own prefetching does not see through. The
+            // same thread most likely computes the next tile.
+            if let Some(next) = b.get((tile + 1) * size..) {
+                math::prefetch(&next[..size.min(next.len())]);
+            }
+            // All tasks are done, so nobody writes any more.
+            let inner = unsafe { self.inner.slice((from + n) * self.stride, *rank) };
+            math::expand(cpu, &b[tile * size..][..size], inner, sums);
+        }
     }
 }
 

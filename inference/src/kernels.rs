@@ -460,9 +460,9 @@ pub(crate) fn multiply(
                 tile -= matrices[matrix].tiles();
                 matrix += 1;
             }
-            let change = |vector: usize, sums: &mut [f32; TILE]| {
+            let change = |first: usize, sums: &mut [[f32; TILE]]| {
                 if let Some(changes) = changes {
-                    changes.add(cpu, matrix, vector, tile, sums);
+                    changes.add(cpu, matrix, first, tile, sums);
                 }
             };
             // Each tile writes its own rows of each vector; all lengths were checked above.
@@ -487,7 +487,7 @@ unsafe fn multiply_tile(
     tile: usize,
     acts: &Acts,
     count: usize,
-    change: impl Fn(usize, &mut [f32; TILE]),
+    change: impl Fn(usize, &mut [[f32; TILE]]),
     out: Out,
 ) {
     let blocks = matrix.cols / BLOCK;
@@ -515,8 +515,8 @@ unsafe fn multiply_tile(
 			};
 		}
         each!(1 2 3 4 5 6 7 8);
-        for (n, sums) in sums[..group].iter_mut().enumerate() {
-            change(first + n, sums);
+        change(first, &mut sums[..group]);
+        for (n, sums) in sums[..group].iter().enumerate() {
             let at = (first + n) * matrix.rows + tile * TILE;
             unsafe { out.slice(at, rows) }.copy_from_slice(&sums[..rows]);
         }

@@ -190,6 +190,24 @@ for_each_cpu! {
     }
 }
 
+/// Asks for these numbers to be in the cache soon.
+#[inline(always)]
+pub(crate) fn prefetch(numbers: &[u16]) {
+    /// Numbers of a line of the cache.
+    const LINE: usize = 32;
+    #[cfg(target_arch = "x86_64")]
+    for line in numbers.chunks(LINE) {
+        // Any address may be prefetched, and this one exists.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                line.as_ptr().cast(),
+            )
+        };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (numbers, LINE);
+}
+
 for_each_cpu! {
     /// `y += B x` for sixteen rows, B as bf16, column by column.
     pub(crate) fn expand(b: &[u16], x: &[f32], y: &mut [f32; LANES]) {

@@ -10,7 +10,7 @@ use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{
     BoundedVec,
-    traits::{Authorize, Get, UnfilteredDispatchable},
+    traits::{Authorize, EnsureOrigin, Get, UnfilteredDispatchable},
 };
 use frame_system::{RawOrigin, pallet_prelude::BlockNumberFor};
 use sp_runtime::{RuntimeAppPublic, Saturating, transaction_validity::TransactionSource};
@@ -364,4 +364,6 @@ mod benchmarks {
         assert_eq!(OldestRound::<T>::get(), 1);
         Ok(())
     }
+
+    impl_benchmark_test_suite!(Pallet, crate::mock::bench_ext(), crate::mock::Test);
 }

@@ -68,6 +68,8 @@ impl frame_system::Config for Test {
 
 parameter_types! {
     pub static Nodes: BTreeMap<NodeId, (NodeId, NodeStatus)> = BTreeMap::new();
+    /// Worker keys other than [`worker`].
+    pub static Workers: BTreeMap<NodeId, WorkerId> = BTreeMap::new();
     /// Everything that was handed to the reputation pallet.
     pub static Recorded: Vec<(NodeId, TopicId, Vec<Scored>)> = Vec::new();
     pub static Changed: Vec<(NodeId, TopicId)> = Vec::new();
@@ -199,14 +201,18 @@ impl MembershipOf<AccountId32> for Consortium {
     }
     fn worker_key(node: &NodeId) -> Option<WorkerId> {
         Nodes::get().get(node)?;
-        Some(worker(node).public())
+        let registered = Workers::get().get(node).cloned();
+        Some(registered.unwrap_or_else(|| worker(node).public()))
     }
     fn was_worker_key(node: &NodeId, key: &WorkerId, _: Moment) -> bool {
         Self::worker_key(node).as_ref() == Some(key)
     }
     #[cfg(feature = "runtime-benchmarks")]
-    fn create_for_benchmark(member: &AccountId32, node: &NodeId, _: WorkerId) {
+    fn create_for_benchmark(member: &AccountId32, node: &NodeId, worker: WorkerId) {
         set_node(node.clone(), member.clone(), NodeStatus::Active);
+        let mut workers = Workers::get();
+        workers.insert(node.clone(), worker);
+        Workers::set(workers);
     }
 }
 
@@ -472,4 +478,15 @@ pub fn run(test: impl FnOnce()) {
         test();
         Canaries::do_try_state().unwrap();
     });
+}
+
+/// An empty chain with a keystore, for benchmarks.
+#[cfg(feature = "runtime-benchmarks")]
+pub fn bench_ext() -> sp_io::TestExternalities {
+    Nodes::set(BTreeMap::new());
+    let storage = frame_system::GenesisConfig::<Test>::default().build_storage();
+    let mut ext = sp_io::TestExternalities::new(storage.unwrap());
+    let keystore = sp_keystore::testing::MemoryKeystore::new();
+    ext.register_extension(sp_keystore::KeystoreExt::new(keystore));
+    ext
 }
