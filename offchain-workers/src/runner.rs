@@ -273,8 +273,8 @@ pub struct Runner<V, S, A> {
     sent: BTreeMap<RoundId, Sent>,
     /// Rounds of which somebody was told that their commitments are lost.
     lost: Vec<RoundId>,
-    /// Why no answer could be had, when that was last said.
-    excuse: Option<String>,
+    /// Why no answer could be had in a round, when that was last said.
+    excuses: BTreeMap<RoundId, String>,
 }
 
 impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
@@ -290,7 +290,7 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
             pruned_at: None,
             sent: BTreeMap::new(),
             lost: Vec::new(),
-            excuse: None,
+            excuses: BTreeMap::new(),
         }
     }
 
@@ -326,7 +326,7 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
             return Ok(false);
         };
         let now = self.view.best().saturating_add(1);
-        let mut to_answer: Option<(OpenRound, RoundId, RoundRecord, u32)> = None;
+        let mut to_answer: Vec<(OpenRound, RoundId, RoundRecord, u32)> = Vec::new();
         let mut again = false;
         for round in self.view.open(&node).map_err(RunnerError::Chain)? {
             let id = RoundId {
@@ -355,15 +355,7 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
             match action {
                 Action::Wait => {}
                 Action::Lost => self.tell_loss(&id),
-                Action::Answer(slot) => {
-                    let ends = |other: &OpenRound| other.commit.last;
-                    if to_answer
-                        .as_ref()
-                        .is_none_or(|(other, ..)| ends(&round) < ends(other))
-                    {
-                        to_answer = Some((round, id, record, slot));
-                    }
-                }
+                Action::Answer(slot) => to_answer.push((round, id, record, slot)),
                 Action::Seal => {
                     self.seal(&id, record)?;
                     again = true;
@@ -387,8 +379,12 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
                 }
             }
         }
-        if let Some((round, id, record, slot)) = to_answer {
-            again |= self.answer(&round, &id, record, slot, now).await?;
+        // The window that closes first goes first; what cannot be answered now does not hold up the others.
+        to_answer.sort_by_key(|(round, ..)| round.commit.last);
+        for (round, id, record, slot) in to_answer {
+            if self.answer(&round, &id, record, slot, now).await? {
+                return Ok(true);
+            }
         }
         Ok(again)
     }
@@ -436,13 +432,13 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
         let answer = match self.engine.answer(round, slot, urgent).await {
             Ok(text) => {
                 self.counters.answered.fetch_add(1, Relaxed);
-                self.excuse = None;
+                self.excuses.remove(id);
                 text
             }
             Err(NoAnswer::Later(reason)) => {
-                if self.excuse.as_ref() != Some(&reason) {
-                    log::warn!(target: "canaries", "a duty has to wait: {reason}");
-                    self.excuse = Some(reason);
+                if self.excuses.get(id) != Some(&reason) {
+                    log::warn!(target: "canaries", "round {}: a duty has to wait: {reason}", id.round);
+                    self.excuses.insert(id.clone(), reason);
                 }
                 return Ok(false);
             }
@@ -557,6 +553,7 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
                 id.round,
             );
             self.sent.remove(&id);
+            self.excuses.remove(&id);
             self.lost.retain(|lost| *lost != id);
             if let Some(unclosed) = &mut self.unclosed {
                 unclosed.remove(&id);

@@ -181,6 +181,9 @@ struct World {
     round: Option<OpenRound>,
     ended: Option<Ended>,
     busy: bool,
+    /// A second round, later than the first one, and whether the model of the first one is missing.
+    other: Option<OpenRound>,
+    lacks_model: bool,
     asked: Vec<(u32, bool)>,
     refuse: bool,
     sent: u32,
@@ -208,7 +211,8 @@ impl RoundsView for Shared {
         self.best().saturating_sub(2)
     }
     fn open(&self, _: &NodeId) -> Result<Vec<OpenRound>, String> {
-        Ok(self.0.lock().round.clone().into_iter().collect())
+        let world = self.0.lock();
+        Ok(world.round.iter().chain(&world.other).cloned().collect())
     }
     fn ended(&self, _: &RoundId, _: u32) -> Result<Option<Ended>, String> {
         Ok(self.0.lock().ended)
@@ -246,8 +250,11 @@ impl RoundsSender for Shared {
 }
 
 impl Answers for Shared {
-    async fn answer(&self, _: &OpenRound, slot: u32, urgent: bool) -> Result<String, NoAnswer> {
+    async fn answer(&self, round: &OpenRound, slot: u32, urgent: bool) -> Result<String, NoAnswer> {
         let mut world = self.0.lock();
+        if world.lacks_model && round.round == id().round {
+            return Err(NoAnswer::Later("no such model".into()));
+        }
         if world.busy {
             return Err(NoAnswer::Later("users first".into()));
         }
@@ -337,6 +344,32 @@ fn users_go_first_and_a_round_that_nobody_could_answer_counts_as_missed() {
     });
     at(&world, &mut runner, 40);
     assert_eq!(runner.counters().missed.load(Relaxed), 2);
+}
+
+#[test]
+fn a_round_that_cannot_be_answered_does_not_hold_up_another() {
+    let world = Shared::default();
+    let mut later = round(2);
+    later.round = 8;
+    later.commit.last += 1;
+    *world.0.lock() = World {
+        round: Some(round(2)),
+        other: Some(later),
+        lacks_model: true,
+        ..World::default()
+    };
+    let (_folder, mut runner) = runner(&world);
+    at(&world, &mut runner, 5);
+    assert_eq!(world.0.lock().asked, [(0, false), (1, false)]);
+    let other = RoundId { round: 8, ..id() };
+    assert_eq!(
+        runner.journal.round(&other).unwrap().unwrap().stage,
+        Stage::Sealed
+    );
+    // It is answered as soon as the model is there.
+    world.0.lock().lacks_model = false;
+    at(&world, &mut runner, 6);
+    assert_eq!(world.0.lock().asked.len(), 4);
 }
 
 #[test]
