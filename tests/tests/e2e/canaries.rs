@@ -1,14 +1,15 @@
 //! Canary rounds on real engines, and what reputations come of them.
 
-use sp_keyring::Sr25519Keyring;
+use sp_keyring::Sr25519Keyring::{self, Alice, Bob, Charlie};
 use std::collections::{BTreeMap, BTreeSet};
 use touchstone_client::{Chain, calls, calls::CanaryCall, submit::calls_in};
 use touchstone_primitives::{
     NodeId,
     apis::RoundInfo,
-    canary::{End, Phase},
+    canary::{End, Phase, Windows},
 };
 use touchstone_tests::{
+    council::motion,
     network::{FOUNDERS, Network},
     node::Setup,
     smollm2, specialist,
@@ -23,7 +24,12 @@ const STASHES: [Sr25519Keyring; 4] = [
     Sr25519Keyring::DaveStash,
 ];
 /// Rounds of every topic that are waited for.
-const ROUNDS: u32 = 3;
+const ROUNDS: u32 = 2;
+/// Long enough for a node to start again on a machine with much else to do.
+const WINDOWS: Windows = Windows {
+    commit: 14,
+    reveal: 20,
+};
 /// Its answers end after one token.
 const CRIPPLED: usize = 3;
 
@@ -67,11 +73,12 @@ async fn in_phase(chain: &Chain, phase: Phase) -> Option<Vec<RoundInfo>> {
     )
 }
 
-/// A round that commits, to which the node has committed, with as much as possible of the window for its answers still to come.
+/// A round of [`WINDOWS`] that takes commitments, to which the node has committed.
 async fn committed(chain: &Chain, node: &NodeId) -> u32 {
     until("the node commits", 240, async || {
         let at = chain.best().await.ok()?;
-        for round in in_phase(chain, Phase::Committing).await? {
+        let rounds = in_phase(chain, Phase::Committing).await?.into_iter();
+        for round in rounds.filter(|round| round.facts.windows == WINDOWS) {
             if chain
                 .commitments(round.facts.id, node, at)
                 .await
@@ -252,6 +259,10 @@ fn benchmark() -> (String, usize) {
 async fn rounds_run_by_themselves_through_kills_and_reputations_tell_nodes_apart() {
     let mut network = network("canaries").await;
     let alice = network.chain(0).await;
+    let windows = pallet_canaries::Call::set_windows { windows: WINDOWS };
+    let set = motion(&alice, windows.into(), &[Alice, Bob, Charlie]).await;
+    set.expect("the motion passes")
+        .expect("the council may set windows");
 
     // One node is killed after it has committed, another one while it answers and again while it reveals: the journal has what
     // they need.
