@@ -37,8 +37,10 @@ export function smoldot(devnet) {
     const batches = await client.getUnsafeApi().query.Receipts.Batches.getEntries({ at });
     assert.ok(batches.length > 0, 'the anchored batch of the first answer');
     const same = await full.getUnsafeApi().query.Receipts.Batches.getEntries({ at });
-    const plain = (entries) => JSON.stringify(entries, (_, v) => (typeof v === 'bigint' ? `${v}` : (v?.asHex?.() ?? v)));
-    assert.equal(plain(batches), plain(same), 'the full node says the same');
-    assert.match(plain(batches), /"root":/);
+    const text = (entry) => JSON.stringify(entry, (_, v) => (typeof v === 'bigint' ? `${v}` : (v?.asHex?.() ?? v)));
+    // The two ask for pages of different sizes, so the order says nothing.
+    const plain = (entries) => entries.map(text).sort();
+    assert.deepEqual(plain(batches), plain(same), 'the full node says the same');
+    assert.match(plain(batches)[0], /"root":/);
   });
 }
