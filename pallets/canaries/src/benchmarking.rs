@@ -21,6 +21,7 @@ use touchstone_primitives::{
         TopicRules, Windows, commitment, duties,
     },
     evidence::ModelsOf,
+    fixed::Fixed,
     generators,
     traits::MembershipOf,
     worker::WorkerId,
@@ -141,7 +142,13 @@ fn answered<T: Config>(n: u32) -> Result<(), BenchmarkError> {
         for stratum in [duty.stratum(), H256::zero()] {
             Rates::<T>::mutate(TOPIC, stratum, |rate| {
                 for group in 0..MAX_GROUPS {
-                    rate.add(&account("member", group, 0), true, 0, T::HalfLife::get());
+                    rate.add(
+                        &account("member", group, 0),
+                        true,
+                        Fixed::ONE,
+                        0,
+                        T::HalfLife::get(),
+                    );
                 }
             });
         }
