@@ -102,11 +102,11 @@ fn presets_with_members_start_in_a_valid_state() {
             let council = pallet_collective::Members::<Runtime, CouncilInstance>::get();
             assert_eq!(council.len(), validators);
             assert!(Babe::authorities().len() == validators);
-            assert!(
-                Registry::models()
-                    .iter()
-                    .all(|model| model.hash == genesis::SMOLLM2)
-            );
+            let mut models: Vec<_> = Registry::models().iter().map(|model| model.hash).collect();
+            models.sort();
+            assert_eq!(models, [genesis::SPECIALIST, genesis::SMOLLM2]);
+            assert_eq!(Canaries::canary_topics().len(), 3);
+            assert_eq!(Canaries::enrolments().len(), 3 * validators);
         });
     }
 }

@@ -249,6 +249,7 @@ fn benchmark() -> (String, usize) {
 }
 
 #[tokio::test]
+#[ignore = "eight minutes, and nodes must start again within a window: needs the machine for itself"]
 async fn rounds_run_by_themselves_through_kills_and_reputations_tell_nodes_apart() {
     let mut network = network("canaries").await;
     let alice = network.chain(0).await;
