@@ -376,19 +376,26 @@ pub struct FamilyRate {
 }
 
 impl FamilyRate {
-    /// Adds an answer of a group. A group beyond the bound counts only in the sum.
-    pub fn add(&mut self, group: &AccountId32, passed: bool, now: Moment, half_life: u64) {
-        let passed = if passed { Fixed::ONE } else { Fixed::ZERO };
-        self.all.add(Fixed::ONE, passed, now, half_life);
+    /// Adds an answer of a group that counts `share`, in (0, 1]. A group beyond the bound counts only in the sum.
+    pub fn add(
+        &mut self,
+        group: &AccountId32,
+        passed: bool,
+        share: Fixed,
+        now: Moment,
+        half_life: u64,
+    ) {
+        let passed = if passed { share } else { Fixed::ZERO };
+        self.all.add(share, passed, now, half_life);
         match self.groups.binary_search_by(|(id, _)| id.cmp(group)) {
             Ok(place) => {
                 if let Some((_, tally)) = self.groups.get_mut(place) {
-                    tally.add(Fixed::ONE, passed, now, half_life);
+                    tally.add(share, passed, now, half_life);
                 }
             }
             Err(place) => {
                 let mut tally = Tally::default();
-                tally.add(Fixed::ONE, passed, now, half_life);
+                tally.add(share, passed, now, half_life);
                 let _ = self.groups.try_insert(place, (group.clone(), tally));
             }
         }

@@ -65,7 +65,7 @@ impl<T: Config> Pallet<T> {
             .filter(|round| round.settlement == Settlement::Folding(0))
             .ok_or(Refusal::RoundNotFound)?;
         ensure!(round.nodes.binary_search(node).is_ok(), Refusal::NoDuty);
-        ensure!(Self::is_active(node), Refusal::NodeNotActive);
+        ensure!(Self::owes_duties(node), Refusal::NodeNotActive);
         Ok(round)
     }
 

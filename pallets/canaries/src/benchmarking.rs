@@ -21,6 +21,7 @@ use touchstone_primitives::{
         TopicRules, Windows, commitment, duties,
     },
     evidence::ModelsOf,
+    fixed::Fixed,
     generators,
     traits::MembershipOf,
     worker::WorkerId,
@@ -141,7 +142,13 @@ fn answered<T: Config>(n: u32) -> Result<(), BenchmarkError> {
         for stratum in [duty.stratum(), H256::zero()] {
             Rates::<T>::mutate(TOPIC, stratum, |rate| {
                 for group in 0..MAX_GROUPS {
-                    rate.add(&account("member", group, 0), true, 0, T::HalfLife::get());
+                    rate.add(
+                        &account("member", group, 0),
+                        true,
+                        Fixed::ONE,
+                        0,
+                        T::HalfLife::get(),
+                    );
                 }
             });
         }
@@ -323,11 +330,16 @@ mod benchmarks {
 
     #[benchmark]
     fn rate(n: Linear<0, 16>) -> Result<(), BenchmarkError> {
-        answered::<T>(n)?;
-        Pallet::<T>::settle(0);
+        // The last `n` nodes of a full round: the answers of all its nodes are looked at each time.
+        answered::<T>(MAX_NODES)?;
         Rounds::<T>::mutate(0, |round| {
             if let Some(round) = round {
-                round.settlement = Settlement::Rating(0);
+                let right = touchstone_primitives::canary::End::Scored(Outcome::Right);
+                for node in &round.nodes {
+                    let ends = Ends::truncate_from(vec![right; MAX_SLOTS as usize]);
+                    Ended::<T>::insert(0, node, ends);
+                }
+                round.settlement = Settlement::Rating(MAX_NODES.saturating_sub(n));
             }
         });
         #[block]

@@ -22,7 +22,20 @@ use touchstone_primitives::{
 
 impl<T: Config> Pallet<T> {
     pub(crate) fn is_active(node: &NodeId) -> bool {
-        T::Membership::node(node).is_some_and(|view| view.status == NodeStatus::Active)
+        Self::status_of(node) == Some(NodeStatus::Active)
+    }
+
+    /// Whether a node keeps the duties that it has. Who announces that it leaves still owes them, or it would leave whenever a round
+    /// went badly; who was suspended cannot help it.
+    pub(crate) fn owes_duties(node: &NodeId) -> bool {
+        matches!(
+            Self::status_of(node),
+            Some(NodeStatus::Active | NodeStatus::Leaving)
+        )
+    }
+
+    fn status_of(node: &NodeId) -> Option<NodeStatus> {
+        T::Membership::node(node).map(|view| view.status)
     }
 
     pub(crate) fn do_set_topic(topic: TopicId, rules: Option<TopicRules>) -> DispatchResult {
@@ -119,16 +132,24 @@ impl<T: Config> Pallet<T> {
         let until = T::Epoch::get().saturating_add(2);
         enrolment.until = Some(until);
         Enrolments::<T>::insert(topic, &node, &enrolment);
-        let served = enrolment.served_in(until);
+        let served = enrolment.served;
         Departures::<T>::insert(topic, &node, Departure { at: now, served });
         Self::deposit_event(Event::Leaving { node, topic, until });
         Ok(())
     }
 
     /// Removes the enrolment of a node that has left, so that its place is free.
+    ///
+    /// What is kept is the model that its evidence was earned with. A change that had not taken effect yet has cost nothing, so
+    /// it must cost when the node comes back with it.
     pub(crate) fn remove_enrolment(topic: TopicId, node: &NodeId) {
-        if Enrolments::<T>::take(topic, node).is_some() {
+        if let Some(enrolment) = Enrolments::<T>::take(topic, node) {
             Enrolled::<T>::mutate(topic, |count| *count = count.saturating_sub(1));
+            Departures::<T>::mutate(topic, node, |left| {
+                if let Some(left) = left {
+                    left.served = enrolment.served;
+                }
+            });
         }
     }
 }

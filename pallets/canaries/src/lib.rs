@@ -16,7 +16,7 @@
 //! ## Terminology
 //!
 //! * **Duty**: one answer that a node owes. It ends as *scored* (right or wrong), *not committed* or *not revealed* (both count as wrong),
-//!   *void* (nobody is to blame: the node was suspended meanwhile) or *absent*.
+//!   *void* (the node was suspended meanwhile; who leaves the consortium keeps its duties) or *absent*.
 //! * **Absent**: the node did nothing at all during the whole epoch. Twice within a half-life that is excused and gives no
 //!   evidence; after that it counts as wrong. Skipping only the hard tasks is never excused.
 //! * **Leaving** takes effect with the second epoch after it was declared, so duties cannot be dodged, and can be declared once in a

@@ -4,7 +4,7 @@ use crate::{
     Committed, Config, Ended, Event, Live, Pallet, Presences, Rates, Results, Rounds, WeightInfo,
     types::{Ends, Round, Settlement},
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 use frame_support::{
     traits::{Get, Time},
     weights::Weight,
@@ -52,12 +52,13 @@ impl<T: Config> Pallet<T> {
         };
         let to = from.saturating_add(step).min(count);
         let nodes = round.nodes.get(from as usize..to as usize).unwrap_or(&[]);
-        for node in nodes {
-            if is_folding {
-                Self::fold(&round, node);
-            } else {
-                Self::rate(&round, node);
-            }
+        if is_folding {
+            nodes.iter().for_each(|node| Self::fold(&round, node));
+        } else {
+            let answered = Self::answered(&round);
+            nodes
+                .iter()
+                .for_each(|node| Self::rate(&round, node, &answered));
         }
         let done = to.saturating_sub(from);
         round.settlement = match (is_folding, to >= count) {
@@ -82,7 +83,7 @@ impl<T: Config> Pallet<T> {
     /// How the duties of a node end, by slot.
     fn ends(round: &Round, node: &NodeId, duties: &[Duty], now: Moment) -> Vec<End> {
         let all = |end| duties.iter().map(|_| end).collect();
-        if !Self::is_active(node) {
+        if !Self::owes_duties(node) {
             return all(End::Void);
         }
         let (id, epoch) = (round.facts.id, round.facts.epoch);
@@ -140,8 +141,30 @@ impl<T: Config> Pallet<T> {
         }
     }
 
+    /// How many nodes of each group gave an answer, by slot.
+    fn answered(round: &Round) -> BTreeMap<(AccountId32, u8), u64> {
+        let mut answered = BTreeMap::new();
+        for node in &round.nodes {
+            let (Some(group), Some(ends)) =
+                (Self::group_of(node), Ended::<T>::get(round.facts.id, node))
+            else {
+                continue;
+            };
+            for (slot, end) in (0u8..).zip(&ends) {
+                if matches!(end, End::Scored(_)) {
+                    let count: &mut u64 = answered.entry((group.clone(), slot)).or_default();
+                    *count = count.saturating_add(1);
+                }
+            }
+        }
+        answered
+    }
+
     /// Brings the pass rates up to date with the answers of a node. Answers that were not given say nothing about a task.
-    fn rate(round: &Round, node: &NodeId) {
+    ///
+    /// Nodes of a group got the same task, so together they count as one answer: nobody sets what rivals' work is worth by running
+    /// many nodes.
+    fn rate(round: &Round, node: &NodeId, answered: &BTreeMap<(AccountId32, u8), u64>) {
         let facts = &round.facts;
         let (Some(group), Some(ends)) = (Self::group_of(node), Ended::<T>::get(facts.id, node))
         else {
@@ -153,9 +176,11 @@ impl<T: Config> Pallet<T> {
                 continue;
             };
             let passed = end.passed() == Some(true);
+            let nodes = answered.get(&(group.clone(), duty.slot)).copied();
+            let share = Fixed::ONE.over(Fixed::from_int(nodes.unwrap_or(1).max(1)));
             for stratum in [duty.stratum(), H256::zero()] {
                 Rates::<T>::mutate(facts.topic, stratum, |rate| {
-                    rate.add(&group, passed, now, half_life)
+                    rate.add(&group, passed, share, now, half_life)
                 });
             }
         }

@@ -209,7 +209,7 @@ fn what_everybody_passes_stops_paying() {
 fn failing_on_purpose_does_not_raise_ones_own_difficulty() {
     let mut rate = FamilyRate::default();
     for _ in 0..10 {
-        rate.add(&id(1), true, 0, DAY);
+        rate.add(&id(1), true, Fixed::ONE, 0, DAY);
     }
     assert_eq!(
         rate.leaving_out(&id(1), 0, DAY),
@@ -217,12 +217,12 @@ fn failing_on_purpose_does_not_raise_ones_own_difficulty() {
         "nobody else has answered"
     );
     for _ in 0..10 {
-        rate.add(&id(2), true, 0, DAY);
-        rate.add(&id(3), false, 0, DAY);
+        rate.add(&id(2), true, Fixed::ONE, 0, DAY);
+        rate.add(&id(3), false, Fixed::ONE, 0, DAY);
     }
     let before = rate.leaving_out(&id(3), 0, DAY).unwrap();
     for _ in 0..100 {
-        rate.add(&id(3), false, 0, DAY);
+        rate.add(&id(3), false, Fixed::ONE, 0, DAY);
     }
     assert_eq!(rate.leaving_out(&id(3), 0, DAY).unwrap(), before);
     assert!(rate.leaving_out(&id(1), 0, DAY).unwrap() < Fixed::HALF);
@@ -231,9 +231,9 @@ fn failing_on_purpose_does_not_raise_ones_own_difficulty() {
 #[test]
 fn old_pass_rates_fade() {
     let mut rate = FamilyRate::default();
-    rate.add(&id(1), true, 0, DAY);
+    rate.add(&id(1), true, Fixed::ONE, 0, DAY);
     for _ in 0..2 {
-        rate.add(&id(1), false, 10 * DAY, DAY);
+        rate.add(&id(1), false, Fixed::ONE, 10 * DAY, DAY);
     }
     assert!(rate.leaving_out(&id(2), 10 * DAY, DAY).unwrap() < Fixed::ratio(1, 1_000));
 }
@@ -267,7 +267,7 @@ proptest! {
         let (mut rate, mut now) = (FamilyRate::default(), 0);
         for (group, passed, days) in steps {
             now += days * DAY;
-            rate.add(&id(group), passed, now, 30 * DAY);
+            rate.add(&id(group), passed, Fixed::ONE, now, 30 * DAY);
             for group in 0..7 {
                 if let Some(share) = rate.leaving_out(&id(group), now, 30 * DAY) {
                     prop_assert!(share <= Fixed::ONE);

@@ -154,6 +154,69 @@ fn ten_identities_of_one_operator_work_ten_times_for_the_same_tasks() {
 }
 
 #[test]
+fn leaving_the_consortium_does_not_undo_a_bad_round() {
+    run(|| {
+        let wrong = vec![Some("no idea".to_string()); 8];
+        apply(commit_call(0, &node(1), &wrong)).unwrap();
+        apply(commit_call(0, &node(2), &wrong)).unwrap();
+        run_to(9);
+        apply(reveal_call(0, &node(1), revealed(0, &wrong))).unwrap();
+        // Node 1 leaves after its answers were found wrong, node 2 before it shows them.
+        set_status(1, NodeStatus::Leaving);
+        set_status(2, NodeStatus::Leaving);
+        finish(0);
+        for n in 1..=2 {
+            assert_eq!((passed(n), recorded(&node(n)).len()), (0, 8));
+        }
+        // New duties it has none.
+        run_to(EPOCH + 4);
+        let next = Canaries::round(NextRound::<Test>::get() - 1).unwrap();
+        assert_eq!(next.facts.epoch, 1);
+        assert_eq!(next.nodes, [node(3), node(4)]);
+    });
+}
+
+#[test]
+fn many_nodes_of_one_operator_count_once_in_what_rivals_work_is_worth() {
+    // Node 1's operator passes everything and wants the work to be worth nothing to node 2. How much is left to node 2?
+    let worth = |helpers: u8| {
+        let mut worth = Fixed::ZERO;
+        run(|| {
+            for n in 20..20 + helpers {
+                set_node(node(n), member(1), NodeStatus::Active);
+                assert_ok!(Canaries::enrol(
+                    RuntimeOrigin::signed(node(n)),
+                    0,
+                    MODEL.base,
+                    None
+                ));
+            }
+            run_to_epoch(2);
+            run_to(2 * EPOCH + 6);
+            let round = NextRound::<Test>::get() - 1;
+            let wrong = vec![Some("no idea".to_string()); 8];
+            let mut all: Vec<_> = (20..20 + helpers)
+                .chain([1])
+                .map(|n| (node(n), right_answers(round, &node(n))))
+                .collect();
+            all.extend((3..=4).map(|n| (node(n), wrong.clone())));
+            play(round, &all);
+            run_to(System::block_number() + 6);
+            worth = Canaries::duties(round + 1, node(2))[0].worth;
+        });
+        worth
+    };
+    let (alone, many) = (worth(0), worth(10));
+    println!("worth of a duty to a rival: {alone:?} beside one node, {many:?} beside eleven");
+    let difference = alone.minus(many).max(many.minus(alone));
+    assert!(
+        difference < Fixed::ratio(1, 1_000_000),
+        "{alone:?} {many:?}"
+    );
+    assert!(alone > Fixed::ratio(1, 5), "{alone:?}");
+}
+
+#[test]
 fn another_nodes_worker_cannot_commit_for_it() {
     run(|| {
         // Node 2 wants node 1 to fail: it commits to nonsense in its name.

@@ -153,6 +153,37 @@ fn leaving_and_coming_back_with_another_model_costs_the_same() {
 }
 
 #[test]
+fn another_model_is_not_smuggled_in_by_leaving_before_it_takes_effect() {
+    run(|| {
+        // The change and the leave take effect with the same epoch, so the change never does.
+        let change = || Canaries::enrol(RuntimeOrigin::signed(node(1)), 0, MODEL.base, ADAPTER);
+        assert_ok!(change());
+        assert_ok!(leave(1, 0));
+        run_to_epoch(3);
+        assert!(Changed::get().is_empty());
+        assert_ok!(change());
+        run_to_epoch(6);
+        assert_eq!(Changed::get(), [(node(1), 0)], "it costs on the way back");
+    });
+}
+
+#[test]
+fn a_model_that_was_paid_for_costs_nothing_on_the_way_back() {
+    run(|| {
+        let change = || Canaries::enrol(RuntimeOrigin::signed(node(1)), 0, MODEL.base, ADAPTER);
+        assert_ok!(change());
+        run_to(EPOCH + 2);
+        // The change takes effect while the node is leaving.
+        assert_ok!(leave(1, 0));
+        run_to(4 * EPOCH + 5);
+        assert_eq!(Changed::get().len(), 1);
+        assert_ok!(change());
+        run_to_epoch(8);
+        assert_eq!(Changed::get().len(), 1);
+    });
+}
+
+#[test]
 fn a_suspended_node_gets_no_duties() {
     run(|| {
         set_status(1, NodeStatus::Suspended);
