@@ -22,6 +22,7 @@
 //! | [`canary`] | rounds: who owes which answers, commitments, what a duty is worth |
 //! | [`checkers`] | whether an answer is right, without any model |
 //! | [`generators`] | tasks that nobody wrote: drawn from a seed, with their checker |
+//! | [`significance`] | whether a difference is real, at any time somebody looks |
 //! | [`traits`] | how pallets meet without knowing each other |
 //! | [`apis`] | runtime APIs |
 
@@ -47,6 +48,7 @@ pub mod provenance;
 pub mod receipt;
 pub mod reputation;
 pub mod request;
+pub mod significance;
 pub mod traits;
 pub mod worker;
 
