@@ -18,6 +18,7 @@
 //! | [`evidence`] | what pallets tell each other about scored duties, offences, standings and weights |
 //! | [`reputation`] | decayed evidence, competence, stake and safety: the number of a node on a topic |
 //! | [`influence`] | what an operator group weighs in votes and panels |
+//! | [`independence`] | how far nodes err alike, and for how many they speak |
 //! | [`exploration`] | who is selected, with slots that newcomers are sure to get |
 //! | [`canary`] | rounds: who owes which answers, commitments, what a duty is worth |
 //! | [`checkers`] | whether an answer is right, without any model |
@@ -39,6 +40,7 @@ pub mod evidence;
 pub mod exploration;
 pub mod fixed;
 pub mod generators;
+pub mod independence;
 pub mod influence;
 pub mod mailbox;
 pub mod manifest;

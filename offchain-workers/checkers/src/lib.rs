@@ -1,1 +1,0 @@
-//! Checkers that need more than the chain may spend.
