@@ -20,9 +20,9 @@ pub const FLOOR_MASS: Fixed = Fixed::from_int(10);
 /// Largest panel of which every part is looked at.
 pub const MAX_PANEL: usize = 9;
 
-/// Where a node's answers come from.
+/// Who runs a node, and with which model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Provenance {
+pub struct Origin {
     /// The operator group.
     pub operator: NodeId,
     /// Base model.
@@ -35,7 +35,7 @@ pub struct Provenance {
 
 /// The least correlation of two nodes: 1 for the same model, 0.8 for the same base, 0.6 for the same operator, 0.5 for the same family
 /// of models, else 0.2.
-pub fn floor(a: &Provenance, b: &Provenance) -> Fixed {
+pub fn floor(a: &Origin, b: &Origin) -> Fixed {
     if a.base == b.base {
         Fixed::percent(if a.adapter == b.adapter { 100 } else { 80 })
     } else if a.operator == b.operator {
@@ -56,13 +56,13 @@ pub struct Correlation {
     pub same: Fixed,
     /// `a`: of these, with the same answer by chance.
     pub chance: Fixed,
-    /// What provenance alone says, in [0.2, 1].
+    /// What their origins alone say, in [0.2, 1].
     pub floor: Fixed,
     /// `rho`, in [floor, 1].
     pub rho: Fixed,
 }
 
-/// The correlation of two nodes from their outcome rings and the floor of their provenance.
+/// The correlation of two nodes from their outcome rings and the floor of their origins.
 pub fn correlation(
     a: &[RingEntry],
     b: &[RingEntry],
@@ -121,16 +121,8 @@ pub struct Voice {
     pub effective: Fixed,
 }
 
-/// `Σ w_i / Σ_j rho_ij` over a part.
-fn part_weight(part: &[usize], weights: &[Fixed], rho: &impl Fn(usize, usize) -> Fixed) -> Fixed {
-    part.iter().fold(Fixed::ZERO, |sum, i| {
-        let like = part
-            .iter()
-            .fold(Fixed::ZERO, |sum, j| sum.plus(symmetric(*i, *j, rho)));
-        let own = weights.get(*i).copied().unwrap_or(Fixed::ZERO);
-        sum.plus(own.over(like))
-    })
-}
+/// A node by its place, with its weight.
+type Weighed = (usize, Fixed);
 
 fn symmetric(i: usize, j: usize, rho: &impl Fn(usize, usize) -> Fixed) -> Fixed {
     if i == j {
@@ -140,50 +132,60 @@ fn symmetric(i: usize, j: usize, rho: &impl Fn(usize, usize) -> Fixed) -> Fixed 
     }
 }
 
+/// `Σ w_i / Σ_j rho_ij` over a part.
+fn part_weight(part: &[Weighed], rho: &impl Fn(usize, usize) -> Fixed) -> Fixed {
+    part.iter().fold(Fixed::ZERO, |sum, (i, weight)| {
+        let like = part
+            .iter()
+            .fold(Fixed::ZERO, |sum, (j, _)| sum.plus(symmetric(*i, *j, rho)));
+        sum.plus(weight.over(like))
+    })
+}
+
+/// `(Σ w_i)² / Σ w_i w_j rho_ij` over a part, 0 of nothing.
+fn effective(part: &[Weighed], rho: &impl Fn(usize, usize) -> Fixed) -> Fixed {
+    let (mut sum, mut alike) = (Fixed::ZERO, Fixed::ZERO);
+    for (i, one) in part {
+        sum = sum.plus(*one);
+        for (j, two) in part {
+            alike = alike.plus(one.times(*two).times(symmetric(*i, *j, rho)));
+        }
+    }
+    if alike.is_zero() {
+        return Fixed::ZERO;
+    }
+    sum.times(sum).over(alike)
+}
+
 /// `W(V)`: the largest weight of any part of the nodes with these weights, given best first. `rho(i, j)` is asked with `i < j`.
 ///
 /// It is the largest over parts so that nobody lowers a rival's weight by agreeing with it, and dust changes nothing. Up to
-/// [`MAX_PANEL`] nodes all parts are looked at; of more, each node in turn is added if that raises the weight.
+/// [`MAX_PANEL`] nodes all parts are looked at; of more, each node in turn is added if that raises the weight, so one that is a copy of
+/// a better one is passed over and does not keep out those after it.
 pub fn voice(weights: &[Fixed], rho: impl Fn(usize, usize) -> Fixed) -> Voice {
-    let mut best = (Fixed::ZERO, Vec::new());
-    if weights.len() <= MAX_PANEL {
-        for set in 1u32..1u32.wrapping_shl(weights.len() as u32) {
-            let part: Vec<usize> = (0..weights.len())
-                .filter(|i| set.wrapping_shr(*i as u32) & 1 == 1)
-                .collect();
-            let weight = part_weight(&part, weights, &rho);
-            if weight > best.0 {
-                best = (weight, part);
-            }
+    let nodes: Vec<Weighed> = weights.iter().copied().enumerate().collect();
+    let (mut weight, mut best) = (Fixed::ZERO, Vec::new());
+    let mut try_part = |part: Vec<Weighed>, best: &mut Vec<Weighed>| {
+        let of_part = part_weight(&part, &rho);
+        if of_part > weight {
+            (weight, *best) = (of_part, part);
+        }
+    };
+    if nodes.len() <= MAX_PANEL {
+        for set in 1u32..1u32.wrapping_shl(nodes.len() as u32) {
+            let is_in = |(i, _): &&Weighed| set.wrapping_shr(*i as u32) & 1 == 1;
+            try_part(nodes.iter().filter(is_in).copied().collect(), &mut best);
         }
     } else {
-        for i in 0..weights.len() {
-            let mut part = best.1.clone();
-            part.push(i);
-            let weight = part_weight(&part, weights, &rho);
-            if weight > best.0 {
-                best = (weight, part);
-            }
-        }
-    }
-    let (weight, part) = best;
-    let weight_of = |i: &usize| weights.get(*i).copied().unwrap_or(Fixed::ZERO);
-    let (mut sum, mut alike) = (Fixed::ZERO, Fixed::ZERO);
-    for i in &part {
-        sum = sum.plus(weight_of(i));
-        for j in &part {
-            let pair = weight_of(i).times(weight_of(j));
-            alike = alike.plus(pair.times(symmetric(*i, *j, &rho)));
+        for node in nodes {
+            let part = best.iter().copied().chain([node]).collect();
+            try_part(part, &mut best);
         }
     }
     Voice {
         weight,
-        effective: if alike.is_zero() {
-            Fixed::ZERO
-        } else {
-            sum.times(sum).over(alike)
-        },
-        members: part.into_iter().map(|i| i as u32).collect(),
+        effective: effective(&best, &rho),
+        members: best.into_iter().map(|(i, _)| i as u32).collect(),
     }
 }
 

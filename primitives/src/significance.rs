@@ -13,7 +13,8 @@
 //!
 //! An observation is `x` in [0, 1] and one bet multiplies the capital by `x·θ/m + (1−x)(1−θ)/(1−m)`, where `m` is the largest mean that the doubt
 //! admits and `θ > m` a guess. Capital is the mean over a fixed grid of guesses. Logarithms to base 2 are kept as integers with 32 bits
-//! after the point; every operation rounds down, against the flag.
+//! after the point; every operation rounds
+//! down, against the flag.
 
 use crate::fixed::{Fixed, exp2_neg};
 use alloc::{vec, vec::Vec};
@@ -56,12 +57,10 @@ fn log_add(a: Log, b: Log) -> Log {
 /// `log2` of the mean of powers, rounded down.
 fn log_mean(logs: &[Log]) -> Log {
     let sum = logs.iter().fold(NOTHING, |sum, log| log_add(sum, *log));
-    let count = log2(Fixed::from_int(logs.len() as u64));
+    // Rounded up, to be taken away.
     let exact = logs.len().is_power_of_two();
-    match sum {
-        NOTHING => NOTHING,
-        sum => sum.saturating_sub(count).saturating_sub(i64::from(!exact)),
-    }
+    let count = log2(Fixed::from_int(logs.len() as u64)).saturating_add(i64::from(!exact));
+    sum.saturating_sub(count)
 }
 
 /// `log` after a bet, within its bounds.
@@ -245,8 +244,6 @@ pub struct Stream {
     day: u32,
     /// `log2(A)` for each guess, with 32 bits after the point.
     logs: [i64; STREAM_GUESSES],
-    /// Observations.
-    observed: u64,
 }
 
 impl Default for Stream {
@@ -255,13 +252,13 @@ impl Default for Stream {
             days: 0,
             day: 0,
             logs: [NOTHING; STREAM_GUESSES],
-            observed: 0,
         }
     }
 }
 
 impl Stream {
-    /// Takes an observation in [0, 1] on this day, numbered by any clock that does not go back.
+    /// Takes an observation in [0, 1] on this day; a day before the last one counts as the last one. `bits` is the [`threshold`] that
+    /// [`Self::is_flagged`] is asked with. Of a question with more than [`STREAM_GUESSES`] guesses the first ones are bet on.
     pub fn observe(&mut self, question: &Question, x: Fixed, day: u32, bits: u32) {
         let bets = question.bets(x);
         self.add(&bets, day, bits);
@@ -277,15 +274,9 @@ impl Stream {
                 *log = log_add(*log, log2(share));
             }
         }
-        self.observed = self.observed.saturating_add(1);
         for (log, bet) in self.logs.iter_mut().zip(bets) {
             *log = grown(*log, *bet, bits);
         }
-    }
-
-    /// Observations so far.
-    pub fn observed(&self) -> u64 {
-        self.observed
     }
 
     /// `log2(E)` with 32 bits after the point, rounded down.

@@ -59,8 +59,8 @@ fn independent(skill: u64, brain: u64) -> Model {
 }
 
 #[test]
-fn provenance_sets_the_floor() {
-    let of = |operator: u8, base: u8, adapter: Option<u8>, family: Option<u8>| Provenance {
+fn origins_set_the_floor() {
+    let of = |operator: u8, base: u8, adapter: Option<u8>, family: Option<u8>| Origin {
         operator: [operator; 32].into(),
         base: H256([base; 32]),
         adapter: adapter.map(|it| H256([it; 32])),
@@ -127,15 +127,14 @@ fn copies_that_add_noise_stay_copies() {
     let (before, after) = (rho(noisy(0), noisy(0), FAR), rho(noisy(60), noisy(60), FAR));
     let known = rho(noisy(60), noisy(60), Fixed::ONE);
     println!(
-        "copies: rho {:?}; with noise and hidden provenance {:?}; with declared provenance {:?}",
+        "copies: rho {:?}; with noise and hidden origin {:?}; with declared origin {:?}",
         before.rho, after.rho, known.rho
     );
     assert!(after.rho < before.rho);
     assert_eq!(
         known.rho,
         Fixed::ONE,
-        "gained nothing, lost {} points of skill",
-        60 * 50 / 100
+        "what is declared is not undone by noise"
     );
 }
 

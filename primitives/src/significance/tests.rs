@@ -1,16 +1,18 @@
 use super::*;
+use crate::{H256, generators::Draw};
 use alloc::format;
 
-/// Uniform draws in [0, 1) from a seed.
-struct Dice(u64);
+/// Chances from a seed.
+struct Dice(Draw);
 
 impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(Draw::new(&H256::zero(), 0, &H256::from_low_u64_le(seed)))
+    }
+
+    /// In [0, 1).
     fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) as f64 / u64::MAX as f64
+        f64::from(self.0.below(u32::MAX)) / f64::from(u32::MAX)
     }
 
     /// 0 for a loss, 1 for a tie, 2 for a win.
@@ -72,7 +74,11 @@ fn capital_is_that_of_the_model() {
 
 #[test]
 fn the_worse_is_never_proven_better() {
-    // A mixture over all of (0, 1) has E = 427 here.
+    // A mixture over all of (0, 1), 2^100 / (101·C(100, 30)), does: E = 427.
+    let ways: f64 = (0..30)
+        .map(|i| f64::from(100 - i) / f64::from(i + 1))
+        .product();
+    assert_eq!((2f64.powi(100) / 101.0 / ways).round(), 427.0);
     assert!(superiority(30, 70) < 0.0);
     assert!(uniform(30, 70) < 0.0);
     // The grid is close to the uniform mixture where it matters.
@@ -106,7 +112,7 @@ fn false_alarms(question: &Question, alpha: Fixed, observe: impl Fn(&mut Dice) -
         .collect();
     (0..runs)
         .filter(|run| {
-            let mut dice = Dice(7 + run);
+            let mut dice = Dice::new(7 + run);
             let mut process = Process::new(question.clone(), alpha);
             (0..steps).any(|_| {
                 let x = observe(&mut dice);
@@ -167,7 +173,7 @@ fn so_many_pairs_are_needed() {
         let table = [Fixed::ZERO, HALF, Fixed::ONE].map(|x| question.bets(x));
         let mut needed: Vec<u32> = (0..500)
             .map(|run| {
-                let mut dice = Dice(1_000 + run);
+                let mut dice = Dice::new(1_000 + run);
                 let mut process = Process::new(question.clone(), Fixed::percent(1));
                 (1..)
                     .find(|_| {
@@ -186,11 +192,11 @@ fn so_many_pairs_are_needed() {
     }
 }
 
-#[test]
-fn good_years_earn_no_credit() {
+/// Answers after which a node that was honest for 20,000 answers and then gives worse ones in three of ten is flagged at `2^-20`.
+fn flagged_after(seed: u64) -> u32 {
     let question = Question::gap(Fixed::percent(5)).expect("in range");
     let table = [Fixed::ZERO, HALF, Fixed::ONE].map(|x| question.bets(x));
-    let (alpha, mut dice) = (Fixed::ratio(1, 1 << 20), Dice(3));
+    let (alpha, mut dice) = (Fixed::ratio(1, 1 << 20), Dice::new(seed));
     let bits = threshold(alpha);
     let mut stream = Stream::default();
     let mut plain = Process::new(question.clone(), alpha);
@@ -203,22 +209,28 @@ fn good_years_earn_no_credit() {
             "an honest node was flagged after {n}"
         );
     }
-    // From now on every third answer is worse.
     let flagged = (0..20_000u32).find(|n| {
         let bets = &table[dice.pair(0.4, 0.1)];
         stream.add(bets, 400 + n / 50, bits);
         plain.add(bets);
         stream.is_flagged(bits)
     });
-    let flagged = flagged.expect("flagged");
-    println!(
-        "gained: {flagged} answers until the flag at 2^-20; lost: the flag, after 20,000 honest answers"
-    );
-    assert!(flagged < 600, "{flagged}");
     assert!(
         !plain.is_decided(),
         "capital that was lost before does not come back"
     );
+    flagged.expect("flagged")
+}
+
+#[test]
+fn good_years_earn_no_credit() {
+    let mut after: Vec<u32> = (0..11).map(flagged_after).collect();
+    after.sort_unstable();
+    println!(
+        "gained: {} answers until the flag in the median of 11 nodes, {} in the worst; lost: the flag",
+        after[5], after[10]
+    );
+    assert!(after[5] < 600, "{after:?}");
 }
 
 #[test]
@@ -228,7 +240,7 @@ fn honest_streams_are_rarely_flagged() {
     let bits = threshold(Fixed::ratio(1, 16));
     let flagged = (0..500)
         .filter(|run| {
-            let (mut stream, mut dice) = (Stream::default(), Dice(9_000 + run));
+            let (mut stream, mut dice) = (Stream::default(), Dice::new(9_000 + run));
             (0..600).any(|n| {
                 // Exactly as much worse as is tolerated.
                 stream.add(&table[dice.pair(0.25, 0.2)], n / 20, bits);
