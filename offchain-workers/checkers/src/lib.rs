@@ -1,0 +1,1 @@
+//! Checkers that need more than the chain may spend.
