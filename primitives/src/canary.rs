@@ -7,14 +7,15 @@
 
 use crate::{
     AccountId32, H256, Moment, NodeId,
-    checkers::MAX_ANSWER,
+    authored::{self, MAX_AUTHORED},
+    checkers::{MAX_ANSWER, form_hash},
     evidence::Scored,
     fixed::Fixed,
     generators::{self, Family, Task},
     reputation::Tally,
     tagged_hash, worker,
 };
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::{ConstU32, bounded::BoundedVec};
@@ -50,6 +51,8 @@ pub type Answer = BoundedVec<u8, ConstU32<MAX_ANSWER>>;
 )]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Windows {
+    /// In which the tasks, and after the commitments the checkers, of members' canaries are opened. A round without any skips both.
+    pub open: u32,
     /// In which commitments are taken.
     pub commit: u32,
     /// In which answers are revealed, right after it.
@@ -59,15 +62,21 @@ pub struct Windows {
 impl Windows {
     /// Whether a node that is not at fault can keep them: a few blocks each, and an end.
     pub fn is_valid(&self) -> bool {
-        (3..=100_000).contains(&self.commit) && (3..=100_000).contains(&self.reveal)
+        [self.open, self.commit, self.reveal]
+            .iter()
+            .all(|length| (3..=100_000).contains(length))
     }
 }
 
 /// Where a round stands at a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 pub enum Phase {
+    /// Authors open the tasks of their canaries.
+    OpeningTasks,
     /// Commitments are taken.
     Committing,
+    /// Authors open the checkers of their canaries.
+    OpeningCheckers,
     /// Answers are revealed.
     Revealing,
     /// Nothing is taken any more.
@@ -82,14 +91,19 @@ pub enum Phase {
 pub struct TopicRules {
     /// Families and their levels, each drawn with the same chance. One that stands twice is drawn twice as often.
     pub families: BoundedVec<(H256, u8), ConstU32<MAX_FAMILIES>>,
-    /// Duties of a node in a round, 1..=[`MAX_SLOTS`].
+    /// Procedural duties of a node in a round, 1..=[`MAX_SLOTS`].
     pub slots: u8,
+    /// Most canaries of members in a round, 0..=[`MAX_AUTHORED`]; at most half as many as there are procedural duties.
+    pub authored: u8,
 }
 
 impl TopicRules {
     /// Whether all families and levels exist and there is something to do.
     pub fn is_valid(&self) -> bool {
-        (1..=MAX_SLOTS).contains(&self.slots.into())
+        let (slots, authored) = (u32::from(self.slots), u32::from(self.authored));
+        (1..=MAX_SLOTS).contains(&slots)
+            && authored <= MAX_AUTHORED.min(slots / 2)
+            && slots.saturating_add(authored) <= MAX_SLOTS
             && !self.families.is_empty()
             && self.families.iter().all(|(id, level)| {
                 generators::family(id).is_some() && (1..=generators::LEVELS).contains(level)
@@ -125,12 +139,38 @@ pub struct RoundFacts {
     pub windows: Windows,
     /// The topic's rules when it was opened.
     pub rules: TopicRules,
+    /// Canaries of members that were drawn: number and author.
+    pub authored: BoundedVec<(u32, AccountId32), ConstU32<MAX_AUTHORED>>,
 }
 
 impl RoundFacts {
-    /// First block in which commitments are not taken any more and answers are revealed.
+    /// Duties of a node.
+    pub fn duties(&self) -> usize {
+        usize::from(self.rules.slots).saturating_add(self.authored.len())
+    }
+
+    /// Blocks for each of the two openings.
+    fn opening(&self) -> u32 {
+        if self.authored.is_empty() {
+            0
+        } else {
+            self.windows.open
+        }
+    }
+
+    /// First block in which commitments are taken.
+    pub fn commit_from(&self) -> u32 {
+        self.start.saturating_add(self.opening())
+    }
+
+    /// First block in which commitments are not taken any more and checkers are opened.
+    pub fn committed_from(&self) -> u32 {
+        self.commit_from().saturating_add(self.windows.commit)
+    }
+
+    /// First block in which answers are revealed.
     pub fn reveal_from(&self) -> u32 {
-        self.start.saturating_add(self.windows.commit)
+        self.committed_from().saturating_add(self.opening())
     }
 
     /// First block in which answers are not taken any more.
@@ -140,8 +180,12 @@ impl RoundFacts {
 
     /// Where the round stands in block `at`.
     pub fn phase(&self, at: u32) -> Phase {
-        if at < self.reveal_from() {
+        if at < self.commit_from() {
+            Phase::OpeningTasks
+        } else if at < self.committed_from() {
             Phase::Committing
+        } else if at < self.reveal_from() {
+            Phase::OpeningCheckers
         } else if at < self.closed_from() {
             Phase::Revealing
         } else {
@@ -171,14 +215,16 @@ pub struct Duty {
     pub instance: H256,
     /// Whether every group gets this instance.
     pub shared: bool,
-    /// Family that the task is drawn from.
+    /// Family that the task is drawn from; zero for a canary of a member, whose family is known when its checker is opened.
     pub family: H256,
-    /// Its level.
+    /// Its level; 0 for a canary of a member.
     pub level: u8,
+    /// Number and author of a canary of a member.
+    pub authored: Option<(u32, AccountId32)>,
 }
 
 impl Duty {
-    /// The task; `None` only if the runtime does not know the family any more.
+    /// The procedural task; `None` for a canary of a member, and if the runtime does not know the family any more.
     pub fn task(&self) -> Option<Task> {
         generators::generate(&self.family, self.level, &self.instance)
     }
@@ -189,8 +235,22 @@ impl Duty {
     }
 }
 
-/// What the nodes of a group owe in a round, by slot. Every fourth instance is shared by all groups.
+/// What the nodes of a group owe in a round, by slot: procedural duties, of which every fourth instance is shared by all groups, then
+/// canaries of members, which all are.
 pub fn duties(round: &RoundFacts, group: &AccountId32) -> Vec<Duty> {
+    let authored = (round.rules.slots..)
+        .zip(&round.authored)
+        .map(|(slot, (id, author))| Duty {
+            slot,
+            instance: tagged_hash(
+                "touchstone/duty/authored/1",
+                &[round.seed.as_bytes(), &id.to_le_bytes()],
+            ),
+            shared: true,
+            family: H256::zero(),
+            level: 0,
+            authored: Some((*id, author.clone())),
+        });
     (0..round.rules.slots)
         .filter_map(|slot| {
             let shared = slot.checked_rem(SHARED_EVERY) == Some(0);
@@ -219,8 +279,10 @@ pub fn duties(round: &RoundFacts, group: &AccountId32) -> Vec<Duty> {
                 shared,
                 family,
                 level,
+                authored: None,
             })
         })
+        .chain(authored)
         .collect()
 }
 
@@ -433,26 +495,70 @@ pub fn effective_difficulty(author: Fixed, pass_rate: Fixed, null_rate: Fixed) -
         .times(null_rate.complement())
 }
 
+/// What is posed in a duty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posed {
+    /// Task and checker.
+    pub task: Task,
+    /// What pass rates are kept by: the family at its level, or the form of a member's checker, which no author chooses.
+    pub stratum: H256,
+    /// `b_c`: part of the answers without thought that pass.
+    pub null_rate: Fixed,
+}
+
+impl Posed {
+    /// What a procedural duty poses.
+    pub fn procedural(duty: &Duty) -> Option<Self> {
+        Some(Self {
+            task: duty.task()?,
+            stratum: duty.stratum(),
+            null_rate: generators::family(&duty.family).map_or(Fixed::ONE, Family::null_rate),
+        })
+    }
+
+    /// What a member's canary poses; `None` while its checker is sealed, or if its parts are unfit.
+    pub fn authored(text: &[u8], checker: &[u8], difficulty: Fixed) -> Option<Self> {
+        let checker = authored::fit_checker(text, checker).ok()?;
+        Some(Self {
+            stratum: form_hash(&checker),
+            null_rate: authored::null_rate(&checker),
+            task: Task {
+                prompt: String::from_utf8(text.to_vec()).ok()?,
+                options: authored::options(&checker),
+                checker,
+                difficulty,
+            },
+        })
+    }
+
+    /// Difficulty after what others pass of its kind, in (0, 1].
+    pub fn worth(&self, pass_rate: Fixed) -> Fixed {
+        effective_difficulty(self.task.difficulty, pass_rate, self.null_rate)
+    }
+}
+
 /// The evidence of a duty that ended; `None` where it gives none.
-pub fn scored(duty: &Duty, task: &Task, end: End, epoch: u32, pass_rate: Fixed) -> Option<Scored> {
+pub fn scored(
+    duty: &Duty,
+    posed: &Posed,
+    end: End,
+    epoch: u32,
+    pass_rate: Fixed,
+) -> Option<Scored> {
     let passed = end.passed()?;
-    let difficulty = effective_difficulty(
-        task.difficulty,
-        pass_rate,
-        generators::family(&duty.family).map_or(Fixed::ONE, Family::null_rate),
-    );
+    let difficulty = posed.worth(pass_rate);
     let wrong = match end {
         End::Scored(Outcome::Wrong(wrong)) => wrong,
         _ => None,
     };
     Some(Scored {
         duty: duty.instance,
-        family: duty.stratum(),
+        family: posed.stratum,
         epoch,
         difficulty,
         outcome: if passed { Fixed::ONE } else { Fixed::ZERO },
         wrong,
-        options: task.options,
+        options: posed.task.options,
         shared: duty.shared,
     })
 }

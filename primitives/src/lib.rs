@@ -33,6 +33,7 @@
 extern crate alloc;
 
 pub mod apis;
+pub mod authored;
 pub mod canary;
 pub mod checkers;
 pub mod consortium;

@@ -330,6 +330,14 @@ impl_runtime_apis! {
             Canaries::duties(round, node)
         }
 
+        fn canary(id: u32) -> Option<touchstone_primitives::apis::CanaryInfo> {
+            Canaries::canary(id)
+        }
+
+        fn canaries(topic: TopicId) -> Vec<touchstone_primitives::apis::CanaryInfo> {
+            Canaries::canaries(topic)
+        }
+
         fn commitments(round: u32, node: NodeId) -> Option<Commitments> {
             Canaries::commitments(round, node)
         }

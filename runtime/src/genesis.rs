@@ -48,6 +48,7 @@ const DEVELOPMENT: Constants = Constants {
     root_delay: 5,
     member_cap_exempt: true,
     windows: Windows {
+        open: 3,
         commit: 4,
         reveal: 3,
     },
@@ -57,8 +58,9 @@ const LOCAL: Constants = Constants {
     min_validators: 3,
     root_delay: 10,
     member_cap_exempt: true,
-    // A round of each topic fits into an epoch of 20 blocks.
+    // A round of each topic fits into an epoch of 20 blocks; one with canaries of members takes a block more.
     windows: Windows {
+        open: 3,
         commit: 10,
         reveal: 5,
     },
@@ -69,6 +71,7 @@ const CONSORTIUM: Constants = Constants {
     root_delay: DAYS,
     member_cap_exempt: false,
     windows: Windows {
+        open: 20,
         commit: 60,
         reveal: 40,
     },
@@ -166,6 +169,7 @@ fn examined() -> Vec<(TopicId, TopicRules)> {
                 .try_into()
                 .unwrap_or_default(),
             slots: 4,
+            authored: 2,
         }
     };
     vec![

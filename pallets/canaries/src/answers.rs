@@ -20,7 +20,7 @@ use touchstone_primitives::{
 };
 
 /// Duties have deadlines: before transactions that pay, after receipts.
-const PRIORITY: TransactionPriority = TransactionPriority::MAX / 4;
+pub(crate) const PRIORITY: TransactionPriority = TransactionPriority::MAX / 4;
 
 impl<T> From<Refusal> for Error<T> {
     fn from(refusal: Refusal) -> Self {
@@ -31,6 +31,7 @@ impl<T> From<Refusal> for Error<T> {
             Refusal::WrongNumber => Self::WrongNumber,
             Refusal::Expired => Self::Expired,
             Refusal::ValidTooLong => Self::ValidTooLong,
+            Refusal::CommitNotOpen => Self::CommitNotOpen,
             Refusal::CommitClosed => Self::CommitClosed,
             Refusal::RevealNotOpen => Self::RevealNotOpen,
             Refusal::RevealClosed => Self::RevealClosed,
@@ -39,6 +40,10 @@ impl<T> From<Refusal> for Error<T> {
             Refusal::AlreadyRevealed => Self::AlreadyRevealed,
             Refusal::Mismatch => Self::Mismatch,
             Refusal::BadAnswers => Self::BadAnswers,
+            Refusal::NotDrawn => Self::NotDrawn,
+            Refusal::OpeningNotDue => Self::OpeningNotDue,
+            Refusal::AlreadyOpened => Self::AlreadyOpened,
+            Refusal::Unfit => Self::Unfit,
         }
     }
 }
@@ -71,14 +76,12 @@ impl<T: Config> Pallet<T> {
 
     fn ensure_commit_due(node: &NodeId, id: u32, hashes: &Commitments) -> Result<(), Refusal> {
         let round = Self::live_round(id, node)?;
-        ensure!(
-            round.facts.phase(Self::height()) == Phase::Committing,
-            Refusal::CommitClosed
-        );
-        ensure!(
-            hashes.len() == usize::from(round.facts.rules.slots),
-            Refusal::WrongNumber
-        );
+        match round.facts.phase(Self::height()) {
+            Phase::OpeningTasks => return Err(Refusal::CommitNotOpen),
+            Phase::Committing => {}
+            _ => return Err(Refusal::CommitClosed),
+        }
+        ensure!(hashes.len() == round.facts.duties(), Refusal::WrongNumber);
         ensure!(
             !Committed::<T>::contains_key(id, node),
             Refusal::AlreadyCommitted
@@ -147,9 +150,9 @@ impl<T: Config> Pallet<T> {
     ) -> Result<(Round, vec::Vec<Duty>), Refusal> {
         let round = Self::live_round(id, node)?;
         match round.facts.phase(Self::height()) {
-            Phase::Committing => return Err(Refusal::RevealNotOpen),
-            Phase::Closed => return Err(Refusal::RevealClosed),
             Phase::Revealing => {}
+            Phase::Closed => return Err(Refusal::RevealClosed),
+            _ => return Err(Refusal::RevealNotOpen),
         }
         let slots: BTreeSet<u8> = answers.iter().map(|answer| answer.slot).collect();
         ensure!(
@@ -213,13 +216,13 @@ impl<T: Config> Pallet<T> {
             .map_err(Error::<T>::from)?;
         let mut results = Results::<T>::get(round, &node);
         if results.is_empty() {
-            results = Outcomes::truncate_from(vec![None; facts.rules.slots.into()]);
+            results = Outcomes::truncate_from(vec![None; facts.duties()]);
         }
         let mut right = 0u32;
         for answer in &answers {
             let slot = usize::from(answer.slot);
-            let found = match duties.get(slot).and_then(Duty::task) {
-                Some(task) => outcome(&task, &answer.answer),
+            let found = match duties.get(slot).and_then(Self::posed) {
+                Some(posed) => outcome(&posed.task, &answer.answer),
                 None => Outcome::Void,
             };
             right = right.saturating_add(u32::from(found == Outcome::Right));

@@ -29,6 +29,7 @@ use touchstone_primitives::{
 
 const TOPIC: u32 = 0;
 const WINDOWS: Windows = Windows {
+    open: 100,
     commit: 100,
     reveal: 100,
 };
@@ -41,7 +42,8 @@ fn rules() -> TopicRules {
         .collect();
     TopicRules {
         families: families.try_into().unwrap_or_default(),
-        slots: MAX_SLOTS as u8,
+        slots: (MAX_SLOTS - MAX_AUTHORED) as u8,
+        authored: MAX_AUTHORED as u8,
     }
 }
 

@@ -22,6 +22,9 @@
 //! * **Leaving** takes effect with the second epoch after it was declared, so duties cannot be dodged, and can be declared once in a
 //!   quarter of a half-life for each topic.
 //! * **Worth** of a duty: its level, less what all *other* groups pass of its kind, less what an answer passes that does not read the task.
+//! * **Canary of a member**: a task that a member wrote. Its text and its checker are registered as two salted hashes and opened only when a
+//!   round draws it. It scores nobody of its author's group, and nobody at all unless two other groups pass it; together such canaries give at
+//!   most a third of what a node earns in a round.
 //! * **Another model**: whoever changes base or adapter keeps only a part of the evidence, since it was earned with the old one.
 //!
 //! ## Submissions
@@ -37,6 +40,7 @@
 extern crate alloc;
 
 mod answers;
+mod authored;
 mod enrolments;
 mod rounds;
 mod settlement;
@@ -63,12 +67,16 @@ pub mod pallet {
     use alloc::vec::Vec;
     use frame_support::{
         pallet_prelude::*,
-        traits::{Randomness, Time},
+        traits::{
+            Randomness, Time,
+            fungible::{Inspect, InspectHold, MutateHold},
+        },
     };
     use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
     use touchstone_primitives::{
         H256, Moment, NodeId,
         apis::TopicId,
+        authored::{CheckerBytes, MAX_REGISTERED, MAX_WAITING, Part, Sealed, TaskText, Waiting},
         canary::{Commitments, FamilyRate, Presence, Revealed, TopicRules, Windows},
         evidence::{ModelsOf, RecordEvidence},
         traits::MembershipOf,
@@ -80,6 +88,9 @@ pub mod pallet {
 
     /// Answers of one reveal, at most one for each slot.
     pub type Answers = BoundedVec<Revealed, ConstU32<{ touchstone_primitives::canary::MAX_SLOTS }>>;
+
+    /// Canaries of one registration.
+    pub type Registrations = BoundedVec<Sealed, ConstU32<MAX_REGISTERED>>;
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -126,8 +137,30 @@ pub mod pallet {
         #[pallet::constant]
         type MaxValidity: Get<BlockNumberFor<Self>>;
 
+        /// Holds the deposits of canaries.
+        type Currency: Inspect<NodeId>
+            + InspectHold<NodeId, Reason = Self::RuntimeHoldReason>
+            + MutateHold<NodeId, Reason = Self::RuntimeHoldReason>;
+
+        /// The runtime's reasons for holds.
+        type RuntimeHoldReason: From<HoldReason>;
+
+        /// Deposit of a member's canary. It comes back when the canary has scored, and is lost to the commons when it was not opened
+        /// or only friends could pass it.
+        type CanaryDeposit: Get<BalanceOf<Self>>;
+
+        /// Takes lost deposits.
+        type Commons: Get<NodeId>;
+
         /// Weights of the calls.
         type WeightInfo: WeightInfo;
+    }
+
+    /// Why this pallet holds balance.
+    #[pallet::composite_enum]
+    pub enum HoldReason {
+        /// Deposit of a canary.
+        Canary,
     }
 
     /// Lengths of the windows of rounds that are opened from now on.
@@ -209,6 +242,36 @@ pub mod pallet {
     /// When nodes were seen at work.
     #[pallet::storage]
     pub type Presences<T: Config> = StorageMap<_, Blake2_128Concat, NodeId, Presence, ValueQuery>;
+
+    /// Number of the next canary of a member.
+    #[pallet::storage]
+    pub type NextCanary<T: Config> = StorageValue<_, u32, ValueQuery>;
+
+    /// Canaries of members: those that wait, and those of rounds that are kept.
+    #[pallet::storage]
+    pub type Authored<T: Config> = StorageMap<_, Twox64Concat, u32, Canary<BalanceOf<T>>>;
+
+    /// Canaries of a topic that wait to be drawn.
+    #[pallet::storage]
+    pub type Pools<T: Config> = StorageMap<
+        _,
+        Twox64Concat,
+        TopicId,
+        BoundedVec<Waiting, ConstU32<MAX_WAITING>>,
+        ValueQuery,
+    >;
+
+    /// Members with canaries, or that failed to open some.
+    #[pallet::storage]
+    pub type Authors<T: Config> = StorageMap<_, Blake2_128Concat, NodeId, Author, ValueQuery>;
+
+    /// Opened tasks of canaries.
+    #[pallet::storage]
+    pub type TasksOpened<T: Config> = StorageMap<_, Twox64Concat, u32, TaskText>;
+
+    /// Opened checkers of canaries, encoded.
+    #[pallet::storage]
+    pub type CheckersOpened<T: Config> = StorageMap<_, Twox64Concat, u32, CheckerBytes>;
 
     /// What the chain starts with.
     #[pallet::genesis_config]
@@ -302,6 +365,22 @@ pub mod pallet {
         },
         /// All duties of a round have ended.
         RoundSettled { round: u32, topic: TopicId },
+        /// A member registered a sealed canary.
+        CanaryRegistered {
+            canary: u32,
+            topic: TopicId,
+            author: NodeId,
+        },
+        /// A part of a canary that was drawn was opened.
+        CanaryOpened { canary: u32, part: Part },
+        /// A canary was judged: it counts if it was opened and at least two groups other than its author's passed it.
+        CanaryJudged {
+            canary: u32,
+            counts: bool,
+            passers: u32,
+        },
+        /// A canary was taken back without being drawn: it expired, or its author failed to open others. Its deposit was returned.
+        CanaryDiscarded { canary: u32 },
     }
 
     /// What can be wrong with a call. A submission is refused for the same reasons before it reaches a block ([`Refusal`]).
@@ -340,6 +419,8 @@ pub mod pallet {
         Expired,
         /// The submission would be valid for more than `MaxValidity` blocks. Sign it again with an earlier end.
         ValidTooLong,
+        /// Commitments of the round are not taken yet. Commit when the tasks of members' canaries are opened.
+        CommitNotOpen,
         /// Commitments of the round are not taken any more.
         CommitClosed,
         /// Answers of the round are not taken yet. Reveal when commitments are closed.
@@ -356,6 +437,28 @@ pub mod pallet {
         Mismatch,
         /// There is no answer, or two for one slot.
         BadAnswers,
+        /// The account is not an active member. Sign with the member's account.
+        NotMember,
+        /// 64 canaries of the member, or 256 of the topic, wait already. Wait until some are drawn or expire.
+        TooManyCanaries,
+        /// The difficulty is not in (0, 1], or the canary expires before now.
+        BadCanary,
+        /// There is no such canary, or its round is forgotten.
+        CanaryNotFound,
+        /// The canary is another member's.
+        NotAuthor,
+        /// The canary was drawn. It ends with its round.
+        IsDrawn,
+        /// The canary has not expired, so a round may still draw it.
+        NotExpired,
+        /// No round has drawn the canary. Keep it sealed.
+        NotDrawn,
+        /// This part is not opened in this block: tasks before the commitments, checkers after them, and only where the task was.
+        OpeningNotDue,
+        /// The part is open already. Nothing is to be done.
+        AlreadyOpened,
+        /// The task is no text, or the checker cannot decide in the runtime, or it lets an answer pass that needs no thought.
+        Unfit,
     }
 
     #[pallet::hooks]
@@ -457,6 +560,43 @@ pub mod pallet {
         ) -> DispatchResult {
             ensure_authorized(origin)?;
             Self::do_reveal(node, round, answers)
+        }
+
+        /// Register sealed canaries for a topic, and put a deposit on hold for each. Origin: an active member.
+        ///
+        /// They are drawn from the second epoch after this one on. Keep tasks, checkers and salts: whoever does not open a canary that is
+        /// drawn loses its deposit, and with the second one within 30 days all its other canaries.
+        #[pallet::call_index(6)]
+        #[pallet::weight(T::WeightInfo::register(canaries.len() as u32))]
+        pub fn register(
+            origin: OriginFor<T>,
+            topic: TopicId,
+            canaries: Registrations,
+        ) -> DispatchResult {
+            let author = ensure_signed(origin)?;
+            Self::do_register(author, topic, canaries)
+        }
+
+        /// Take back an expired canary and its deposit. Origin: the member that registered it.
+        #[pallet::call_index(7)]
+        pub fn withdraw(origin: OriginFor<T>, canary: u32) -> DispatchResult {
+            let author = ensure_signed(origin)?;
+            Self::do_withdraw(author, canary)
+        }
+
+        /// Open a part of a canary that was drawn: the task's text, or the encoded checker. Origin: an authorised transaction, no
+        /// account; it proves itself, since only the author knows the salt.
+        #[pallet::call_index(8)]
+        #[pallet::authorize(Self::authorize_open_canary)]
+        pub fn open_canary(
+            origin: OriginFor<T>,
+            canary: u32,
+            part: Part,
+            salt: [u8; 32],
+            content: TaskText,
+        ) -> DispatchResult {
+            ensure_authorized(origin)?;
+            Self::do_open(canary, part, salt, content)
         }
     }
 }

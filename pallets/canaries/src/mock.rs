@@ -52,6 +52,8 @@ mod runtime {
     pub type System = frame_system;
     #[runtime::pallet_index(1)]
     pub type Canaries = pallet_canaries;
+    #[runtime::pallet_index(2)]
+    pub type Balances = pallet_balances;
 }
 
 pub type TxExtension = (AuthorizeCall<Test>,);
@@ -64,6 +66,12 @@ impl frame_system::Config for Test {
     type AccountId = AccountId32;
     type Block = Block;
     type Lookup = IdentityLookup<AccountId32>;
+    type AccountData = pallet_balances::AccountData<u64>;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+    type AccountStore = System;
 }
 
 parameter_types! {
@@ -80,7 +88,11 @@ parameter_types! {
 pub const DAY: Moment = 86_400_000;
 pub const HALF_LIFE: Moment = 30 * DAY;
 pub const EPOCH: u32 = 20;
+/// Deposit of a canary; members have [`CREDIT`].
+pub const DEPOSIT: u64 = 10;
+pub const CREDIT: u64 = 1_000;
 pub const WINDOWS: Windows = Windows {
+    open: 3,
     commit: 8,
     reveal: 6,
 };
@@ -91,7 +103,14 @@ pub const MODEL: Served = Served {
     adapter: None,
 };
 
+parameter_types! {
+    pub Commons: NodeId = NodeId::new([250; 32]);
+}
+
 impl pallet_canaries::Config for Test {
+    type CanaryDeposit = frame_support::traits::ConstU64<DEPOSIT>;
+    type Commons = Commons;
+    type Currency = Balances;
     type Epoch = Epoch;
     type Evidence = Recorder;
     type GovernOrigin = EnsureRoot<AccountId32>;
@@ -101,6 +120,7 @@ impl pallet_canaries::Config for Test {
     type Membership = Consortium;
     type Models = Models;
     type Randomness = Beacon;
+    type RuntimeHoldReason = RuntimeHoldReason;
     type SettledPerBlock = SettledPerBlock;
     type Time = Clock;
     type WeightInfo = ();
@@ -246,6 +266,7 @@ pub fn rules(families: &[(&str, u8)]) -> TopicRules {
     TopicRules {
         families: families.try_into().unwrap(),
         slots: SLOTS,
+        authored: 4,
     }
 }
 
@@ -256,12 +277,10 @@ pub type Written = Vec<Option<String>>;
 pub fn right_answers(round: u32, node: &NodeId) -> Written {
     Canaries::duties(round, node.clone())
         .into_iter()
-        .map(|duty| {
-            Some(match duty.checker {
-                Checker::Number { value, .. } => String::from_utf8(value).unwrap(),
-                Checker::Exact { accept, .. } => String::from_utf8(accept[0].clone()).unwrap(),
-                other => panic!("{other:?}"),
-            })
+        .map(|duty| match duty.checker? {
+            Checker::Number { value, .. } => Some(String::from_utf8(value).unwrap()),
+            Checker::Exact { accept, .. } => Some(String::from_utf8(accept[0].clone()).unwrap()),
+            other => panic!("{other:?}"),
         })
         .collect()
 }
@@ -460,6 +479,13 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     }
     let config = RuntimeGenesisConfig {
         system: Default::default(),
+        balances: pallet_balances::GenesisConfig {
+            balances: (1..=9)
+                .map(|n| (member(n), CREDIT))
+                .chain([(Commons::get(), 1)])
+                .collect(),
+            ..Default::default()
+        },
         canaries: pallet_canaries::GenesisConfig {
             windows: Some(WINDOWS),
             topics: vec![(0, rules(&[("addition", 2), ("multiplication", 3)]))],

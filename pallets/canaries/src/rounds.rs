@@ -9,7 +9,7 @@ use crate::{
 use alloc::vec::Vec;
 use frame_support::{
     BoundedVec,
-    traits::{Get, Randomness},
+    traits::{Get, Randomness, Time},
     weights::Weight,
 };
 use sp_runtime::SaturatedConversion;
@@ -106,14 +106,18 @@ impl<T: Config> Pallet<T> {
         NextRound::<T>::put(id.saturating_add(1));
         Latest::<T>::insert(topic, id);
         let (randomness, _) = T::Randomness::random(b"touchstone/round");
+        let seed = round_seed(&randomness, topic, id);
+        let authored = Self::draw_authored(topic, rules.authored, id, &seed, T::Time::now());
         let facts = RoundFacts {
             id,
             topic,
             epoch,
-            seed: round_seed(&randomness, topic, id),
+            seed,
             start,
             windows,
             rules,
+            // Not more than were asked for: the bound of the rules.
+            authored: BoundedVec::truncate_from(authored),
         };
         Self::deposit_event(Event::RoundOpened {
             round: id,
@@ -131,6 +135,7 @@ impl<T: Config> Pallet<T> {
                 facts,
                 nodes,
                 settlement,
+                void: BoundedVec::new(),
             },
         );
         looked_at
@@ -142,8 +147,10 @@ impl<T: Config> Pallet<T> {
         if NextRound::<T>::get().saturating_sub(oldest) <= T::KeptRounds::get() {
             return false;
         }
-        if Rounds::<T>::get(oldest).is_some_and(|r| r.settlement != Settlement::Settled) {
-            return false;
+        match Rounds::<T>::get(oldest) {
+            Some(round) if round.settlement != Settlement::Settled => return false,
+            Some(round) => Self::forget_authored(&round.facts),
+            None => {}
         }
         Rounds::<T>::remove(oldest);
         // Not more entries than nodes of a round.

@@ -6,13 +6,15 @@ use crate::{
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 use frame_support::{
+    BoundedVec,
     traits::{Get, Time},
     weights::Weight,
 };
 use touchstone_primitives::{
     AccountId32, H256, Moment, NodeId,
     apis::TopicId,
-    canary::{Duty, End, duties, scored},
+    authored,
+    canary::{Duty, End, Posed, duties, scored},
     evidence::{NoteActivity, RecordEvidence, Scored},
     fixed::Fixed,
     traits::MembershipOf,
@@ -51,6 +53,9 @@ impl<T: Config> Pallet<T> {
             Settlement::Settled => return Weight::zero(),
         };
         let to = from.saturating_add(step).min(count);
+        if !Self::is_judged(&round) {
+            round.void = BoundedVec::truncate_from(Self::judge(&round));
+        }
         let nodes = round.nodes.get(from as usize..to as usize).unwrap_or(&[]);
         if is_folding {
             nodes.iter().for_each(|node| Self::fold(&round, node));
@@ -81,7 +86,13 @@ impl<T: Config> Pallet<T> {
     }
 
     /// How the duties of a node end, by slot.
-    fn ends(round: &Round, node: &NodeId, duties: &[Duty], now: Moment) -> Vec<End> {
+    fn ends(
+        round: &Round,
+        node: &NodeId,
+        group: &AccountId32,
+        duties: &[(Duty, Option<Posed>)],
+        now: Moment,
+    ) -> Vec<End> {
         let all = |end| duties.iter().map(|_| end).collect();
         if !Self::owes_duties(node) {
             return all(End::Void);
@@ -98,7 +109,10 @@ impl<T: Config> Pallet<T> {
         let results = Results::<T>::get(id, node);
         duties
             .iter()
-            .map(|duty| {
+            .map(|(duty, _)| {
+                if Self::is_void(round, duty, group) {
+                    return End::Void;
+                }
                 let slot = usize::from(duty.slot);
                 End::of(
                     commitments.as_ref().and_then(|hashes| hashes.get(slot)),
@@ -115,16 +129,20 @@ impl<T: Config> Pallet<T> {
             return;
         };
         let now = T::Time::now();
-        let duties = duties(facts, &group);
-        let ends = Self::ends(round, node, &duties, now);
-        let evidence: Vec<Scored> = duties
+        let duties = Self::posed_duties(facts, &group);
+        let ends = Self::ends(round, node, &group, &duties, now);
+        let mut evidence: Vec<(bool, Scored)> = duties
             .iter()
             .zip(&ends)
-            .filter_map(|(duty, end)| {
-                let rate = Self::pass_rate(facts.topic, duty.stratum(), &group, now);
-                scored(duty, &duty.task()?, *end, facts.epoch, rate)
+            .filter_map(|((duty, posed), end)| {
+                let posed = posed.as_ref()?;
+                let rate = Self::pass_rate(facts.topic, posed.stratum, &group, now);
+                let scored = scored(duty, posed, *end, facts.epoch, rate)?;
+                Some((duty.authored.is_some(), scored))
             })
             .collect();
+        authored::cap(&mut evidence);
+        let evidence: Vec<Scored> = evidence.into_iter().map(|(_, scored)| scored).collect();
         if !evidence.is_empty() {
             T::Evidence::record(node, facts.topic, &evidence);
         }
@@ -172,13 +190,13 @@ impl<T: Config> Pallet<T> {
         };
         let (now, half_life) = (T::Time::now(), T::HalfLife::get());
         for (duty, end) in duties(facts, &group).iter().zip(&ends) {
-            let End::Scored(_) = end else {
+            let (End::Scored(_), Some(posed)) = (end, Self::posed(duty)) else {
                 continue;
             };
             let passed = end.passed() == Some(true);
             let nodes = answered.get(&(group.clone(), duty.slot)).copied();
             let share = Fixed::ONE.over(Fixed::from_int(nodes.unwrap_or(1).max(1)));
-            for stratum in [duty.stratum(), H256::zero()] {
+            for stratum in [posed.stratum, H256::zero()] {
                 Rates::<T>::mutate(facts.topic, stratum, |rate| {
                     rate.add(&group, passed, share, now, half_life)
                 });

@@ -3,12 +3,14 @@
 #![cfg(any(feature = "std", feature = "try-runtime"))]
 
 use crate::{
-    Committed, Config, Ended, Enrolled, Enrolments, Examined, Live, NextRound, OldestRound, Pallet,
-    Results, Rounds, Rules,
+    Authored, Authors, CheckersOpened, Committed, Config, Ended, Enrolled, Enrolments, Examined,
+    Live, NextRound, OldestRound, Pallet, Pools, Results, Rounds, Rules, TasksOpened,
     types::{MAX_NODES, Settlement},
 };
+use alloc::collections::BTreeMap;
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
+use touchstone_primitives::NodeId;
 
 impl<T: Config> Pallet<T> {
     /// Checks that counters, lists and maps say the same, and that every duty of a settled round has exactly one end.
@@ -48,7 +50,14 @@ impl<T: Config> Pallet<T> {
                 live.contains(&id) != is_settled,
                 "a round is either live or settled"
             );
-            let slots = usize::from(round.facts.rules.slots);
+            let slots = round.facts.duties();
+            for (canary, author) in &round.facts.authored {
+                let canary = Authored::<T>::get(canary).ok_or("a drawn canary is missing")?;
+                ensure!(
+                    canary.round == Some(id) && canary.author == *author,
+                    "a canary was drawn by two rounds"
+                );
+            }
             for (node, hashes) in Committed::<T>::iter_prefix(id) {
                 ensure!(
                     round.nodes.binary_search(&node).is_ok() && hashes.len() == slots,
@@ -83,6 +92,39 @@ impl<T: Config> Pallet<T> {
             ensure!(
                 Rounds::<T>::contains_key(id),
                 "leftovers of a forgotten round"
+            );
+        }
+        let mut waiting = BTreeMap::<NodeId, u32>::new();
+        for (topic, pool) in Pools::<T>::iter() {
+            for one in pool {
+                let canary = Authored::<T>::get(one.id).ok_or("a canary that waits is missing")?;
+                ensure!(
+                    canary.topic == topic && canary.round.is_none() && canary.author == one.author,
+                    "a canary waits that was drawn, or in the wrong pool"
+                );
+                let count = waiting.entry(one.author).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        let total: u32 = waiting.values().sum();
+        ensure!(
+            Authored::<T>::iter_values()
+                .filter(|canary| canary.round.is_none())
+                .count()
+                == total as usize,
+            "a canary that nobody can draw"
+        );
+        for (author, record) in Authors::<T>::iter() {
+            ensure!(
+                record.waiting == waiting.remove(&author).unwrap_or(0),
+                "an author's canaries are counted wrong"
+            );
+        }
+        ensure!(waiting.is_empty(), "canaries without author");
+        for id in TasksOpened::<T>::iter_keys().chain(CheckersOpened::<T>::iter_keys()) {
+            ensure!(
+                Authored::<T>::get(id).is_some_and(|canary| canary.round.is_some()),
+                "an opened canary that was never drawn"
             );
         }
         Ok(())

@@ -1,10 +1,15 @@
 //! What the pallet stores, and why it refuses submissions.
 
 use codec::{Decode, Encode, MaxEncodedLen};
-use frame_support::{BoundedVec, pallet_prelude::InvalidTransaction, traits::ConstU32};
+use frame_support::{
+    BoundedVec,
+    pallet_prelude::InvalidTransaction,
+    traits::{ConstU32, fungible::Inspect},
+};
 use scale_info::TypeInfo;
 use touchstone_primitives::{
     H256, Moment, NodeId,
+    authored::{MAX_AUTHORED, MAX_FAILURES, Sealed},
     canary::{End, MAX_SLOTS, Outcome, RoundFacts},
     tagged_hash,
 };
@@ -99,6 +104,35 @@ pub struct Round {
     pub nodes: BoundedVec<NodeId, ConstU32<MAX_NODES>>,
     /// How far its settlement is.
     pub settlement: Settlement,
+    /// Slots of members' canaries that score nobody, once they are judged.
+    pub void: BoundedVec<u8, ConstU32<MAX_AUTHORED>>,
+}
+
+/// Balance in which deposits are held.
+pub type BalanceOf<T> = <<T as crate::Config>::Currency as Inspect<NodeId>>::Balance;
+
+/// A canary that a member wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Canary<Balance> {
+    /// The member.
+    pub author: NodeId,
+    /// Topic that it is for.
+    pub topic: u32,
+    /// What was registered.
+    pub sealed: Sealed,
+    /// What is held for it.
+    pub deposit: Balance,
+    /// Round that drew it.
+    pub round: Option<u32>,
+}
+
+/// A member that writes canaries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Author {
+    /// How many of its canaries wait to be drawn.
+    pub waiting: u32,
+    /// When canaries that were drawn stayed sealed, oldest first.
+    pub failures: BoundedVec<Moment, ConstU32<MAX_FAILURES>>,
 }
 
 /// Outcomes of a node's revealed answers, by slot.
@@ -125,6 +159,8 @@ pub enum Refusal {
     Expired,
     /// Valid for longer than `MaxValidity` blocks. `Custom(6)`.
     ValidTooLong,
+    /// Commitments of the round are not taken yet. `Future`.
+    CommitNotOpen,
     /// Commitments of the round are not taken any more. `Custom(7)`.
     CommitClosed,
     /// Answers of the round are not taken yet. `Future`.
@@ -141,6 +177,14 @@ pub enum Refusal {
     Mismatch,
     /// No answer, or one slot twice. `Custom(10)`.
     BadAnswers,
+    /// No round has drawn the canary. `Custom(11)`.
+    NotDrawn,
+    /// Not the window of this part, or the task was not opened. `Custom(12)`.
+    OpeningNotDue,
+    /// The part is open. `Stale`.
+    AlreadyOpened,
+    /// The part cannot be used. `Custom(13)`.
+    Unfit,
 }
 
 impl From<Refusal> for InvalidTransaction {
@@ -153,12 +197,17 @@ impl From<Refusal> for InvalidTransaction {
             Refusal::Expired => Self::Custom(5),
             Refusal::ValidTooLong => Self::Custom(6),
             Refusal::CommitClosed => Self::Custom(7),
-            Refusal::RevealNotOpen => Self::Future,
+            Refusal::CommitNotOpen | Refusal::RevealNotOpen => Self::Future,
             Refusal::RevealClosed => Self::Custom(8),
-            Refusal::AlreadyCommitted | Refusal::AlreadyRevealed => Self::Stale,
+            Refusal::AlreadyCommitted | Refusal::AlreadyRevealed | Refusal::AlreadyOpened => {
+                Self::Stale
+            }
             Refusal::NotCommitted => Self::Custom(9),
             Refusal::Mismatch => Self::BadProof,
             Refusal::BadAnswers => Self::Custom(10),
+            Refusal::NotDrawn => Self::Custom(11),
+            Refusal::OpeningNotDue => Self::Custom(12),
+            Refusal::Unfit => Self::Custom(13),
         }
     }
 }

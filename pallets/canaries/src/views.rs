@@ -1,16 +1,21 @@
 //! What the runtime API shows.
 
 use crate::{
-    Committed, Config, Ended, Enrolments, Examined, Live, Pallet, Rates, Results, Rounds, Rules,
+    Authored, CheckersOpened, Committed, Config, Ended, Enrolments, Examined, Live, Pallet, Pools,
+    Rates, Results, Rounds, Rules, TasksOpened,
     types::{Round, Settlement},
 };
 use alloc::vec::Vec;
-use frame_support::traits::{Get, Time};
+use frame_support::{
+    BoundedVec,
+    traits::{Get, Time},
+};
 use touchstone_primitives::{
     H256, NodeId,
-    apis::{CanaryTopicInfo, DutyInfo, EnrolmentInfo, FamilyInfo, RoundInfo, TopicId},
-    canary::{Commitments, duties, effective_difficulty},
+    apis::{CanaryInfo, CanaryTopicInfo, DutyInfo, EnrolmentInfo, FamilyInfo, RoundInfo, TopicId},
+    canary::Commitments,
     evidence::NullRateOf,
+    fixed::Fixed,
     generators,
 };
 
@@ -46,6 +51,8 @@ impl<T: Config> Pallet<T> {
                     topic,
                     families: families.collect(),
                     slots: rules.slots,
+                    authored: rules.authored,
+                    waiting: Pools::<T>::get(topic).len() as u32,
                     null_rate: Self::null_rate(topic),
                 })
             })
@@ -95,31 +102,67 @@ impl<T: Config> Pallet<T> {
             return Vec::new();
         };
         let (ends, now) = (Ended::<T>::get(id, &node), T::Time::now());
-        duties(&round.facts, &group)
+        Self::posed_duties(&round.facts, &group)
             .into_iter()
-            .filter_map(|duty| {
-                let task = duty.task()?;
-                let stratum = duty.stratum();
-                let rate = Self::pass_rate(round.facts.topic, stratum, &group, now);
-                let null_rate = generators::null_rate(&duty.family);
+            .map(|(duty, posed)| {
                 let end = ends
                     .as_ref()
                     .and_then(|ends| ends.get(usize::from(duty.slot)));
-                Some(DutyInfo {
+                let worth = posed.as_ref().map_or(Fixed::ZERO, |posed| {
+                    posed.worth(Self::pass_rate(
+                        round.facts.topic,
+                        posed.stratum,
+                        &group,
+                        now,
+                    ))
+                });
+                // A member's task is open before its checker.
+                let canary = duty.authored.as_ref().map(|(id, _)| *id);
+                let prompt = match (&posed, canary) {
+                    (Some(posed), _) => posed.task.prompt.clone().into_bytes(),
+                    (None, Some(id)) => TasksOpened::<T>::get(id).unwrap_or_default().into_inner(),
+                    (None, None) => Vec::new(),
+                };
+                DutyInfo {
                     slot: duty.slot,
                     instance: duty.instance,
                     shared: duty.shared,
+                    canary,
                     family: name_of(&duty.family),
                     level: duty.level,
-                    stratum,
-                    prompt: task.prompt.into_bytes(),
-                    checker: task.checker,
-                    difficulty: task.difficulty,
-                    worth: effective_difficulty(task.difficulty, rate, null_rate),
+                    stratum: posed.as_ref().map_or(H256::zero(), |posed| posed.stratum),
+                    prompt,
+                    difficulty: posed.as_ref().map_or(Fixed::ZERO, |p| p.task.difficulty),
+                    checker: posed.map(|posed| posed.task.checker),
+                    worth,
                     end: end.copied(),
-                })
+                }
             })
             .collect()
+    }
+
+    /// A canary of a member.
+    pub fn canary(id: u32) -> Option<CanaryInfo> {
+        let canary = Authored::<T>::get(id)?;
+        Some(CanaryInfo {
+            id,
+            author: canary.author,
+            topic: canary.topic,
+            sealed: canary.sealed,
+            round: canary.round,
+            task: TasksOpened::<T>::get(id).map(BoundedVec::into_inner),
+            checker: CheckersOpened::<T>::get(id).map(BoundedVec::into_inner),
+        })
+    }
+
+    /// Canaries of a topic that wait to be drawn, and those that rounds which are kept have drawn, by number.
+    pub fn canaries(topic: TopicId) -> Vec<CanaryInfo> {
+        let mut ids: Vec<u32> = Authored::<T>::iter()
+            .filter(|(_, canary)| canary.topic == topic)
+            .map(|(id, _)| id)
+            .collect();
+        ids.sort();
+        ids.into_iter().filter_map(Self::canary).collect()
     }
 
     /// What a node committed to in a round.

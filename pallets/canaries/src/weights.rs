@@ -25,6 +25,14 @@ pub trait WeightInfo {
 	fn reveal(n: u32, ) -> Weight;
 	/// `authorize_reveal` of 16 answers.
 	fn authorize_reveal() -> Weight;
+	/// `register` of `n` canaries, `n` in 1..=16.
+	fn register(n: u32, ) -> Weight;
+	/// `withdraw`.
+	fn withdraw() -> Weight;
+	/// `open_canary`.
+	fn open_canary() -> Weight;
+	/// `authorize_open_canary`.
+	fn authorize_open_canary() -> Weight;
 	/// A block in which nothing is due.
 	fn idle() -> Weight;
 	/// Opening a round of a topic with `n` enrolments, `n` in 0..=100.
@@ -53,6 +61,10 @@ macro_rules! estimates {
 		fn authorize_commit() -> Weight { estimate($db, 110, 16_000, 6, 0) }
 		fn reveal(n: u32) -> Weight { estimate($db, 120_u64.saturating_add(u64::from(n).saturating_mul(150)), 20_000, 7, 2) }
 		fn authorize_reveal() -> Weight { estimate($db, 260, 20_000, 6, 0) }
+		fn register(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(20)), 20_000, 8, u64::from(n).saturating_add(5)) }
+		fn withdraw() -> Weight { estimate($db, 100, 20_000, 5, 5) }
+		fn open_canary() -> Weight { estimate($db, 400, 20_000, 6, 1) }
+		fn authorize_open_canary() -> Weight { estimate($db, 400, 20_000, 6, 0) }
 		fn idle() -> Weight { estimate($db, 30, 20_000, 24, 1) }
 		fn open(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(20)), 20_000, u64::from(n).saturating_mul(5).saturating_add(26), u64::from(n).saturating_mul(3).saturating_add(3)) }
 		fn fold(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(1_500)), 200_000, u64::from(n).saturating_mul(44).saturating_add(3), u64::from(n).saturating_mul(6).saturating_add(2)) }

@@ -3,6 +3,7 @@
 use crate::{
     H256, NodeId,
     apis::TopicId,
+    authored::Sealed,
     canary::{Commitments, End, RoundFacts},
     checkers::Checker,
     fixed::Fixed,
@@ -19,10 +20,33 @@ pub struct CanaryTopicInfo {
     pub topic: TopicId,
     /// Names of the families that are drawn from, and their levels.
     pub families: Vec<(Vec<u8>, u8)>,
-    /// Duties of a node in a round.
+    /// Procedural duties of a node in a round.
     pub slots: u8,
+    /// Most canaries of members in a round.
+    pub authored: u8,
+    /// Canaries of members that wait to be drawn.
+    pub waiting: u32,
     /// `b_t`: average pass rate of answers that do not read the task.
     pub null_rate: Fixed,
+}
+
+/// A canary that a member wrote, as the API shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct CanaryInfo {
+    /// Its number.
+    pub id: u32,
+    /// The member.
+    pub author: NodeId,
+    /// Topic that it is for.
+    pub topic: TopicId,
+    /// What was registered.
+    pub sealed: Sealed,
+    /// Round that drew it.
+    pub round: Option<u32>,
+    /// The task's text, once it is open.
+    pub task: Option<Vec<u8>>,
+    /// The encoded checker, once it is open.
+    pub checker: Option<Vec<u8>>,
 }
 
 /// That a node serves a topic, as the API shows it.
@@ -62,16 +86,18 @@ pub struct DutyInfo {
     pub instance: H256,
     /// Whether every group gets it.
     pub shared: bool,
-    /// Name of the family.
+    /// Number of the member's canary, if it is one.
+    pub canary: Option<u32>,
+    /// Name of the family; empty for a member's canary.
     pub family: Vec<u8>,
-    /// Level, 1..=5.
+    /// Level, 1..=5; 0 for a member's canary.
     pub level: u8,
-    /// What pass rates are kept by.
+    /// What pass rates are kept by; zero while that is sealed.
     pub stratum: H256,
-    /// What the model is asked, UTF-8.
+    /// What the model is asked, UTF-8; empty while it is sealed.
     pub prompt: Vec<u8>,
-    /// What decides about the answer.
-    pub checker: Checker,
+    /// What decides about the answer; `None` while it is sealed.
+    pub checker: Option<Checker>,
     /// The difficulty that it starts with.
     pub difficulty: Fixed,
     /// What it is worth to this node as things stand: the difficulty after what others pass and what needs no thought.
@@ -104,6 +130,10 @@ sp_api::decl_runtime_apis! {
         fn rounds() -> Vec<RoundInfo>;
         /// A round, while it is kept.
         fn round(id: u32) -> Option<RoundInfo>;
+        /// A canary of a member, while it waits or its round is kept.
+        fn canary(id: u32) -> Option<CanaryInfo>;
+        /// Canaries of members on a topic, by number.
+        fn canaries(topic: TopicId) -> Vec<CanaryInfo>;
         /// Duties of a node in a round.
         fn duties(round: u32, node: NodeId) -> Vec<DutyInfo>;
         /// What a node committed to in a round.

@@ -19,13 +19,16 @@ fn facts(slots: u8) -> RoundFacts {
         seed: H256::repeat_byte(9),
         start: 100,
         windows: Windows {
+            open: 3,
             commit: 8,
             reveal: 6,
         },
         rules: TopicRules {
             families: families.try_into().unwrap(),
             slots,
+            authored: 0,
         },
+        authored: Default::default(),
     }
 }
 
@@ -38,6 +41,26 @@ fn windows_follow_each_other_at_fixed_heights() {
     assert!(phases(108..114, Phase::Revealing));
     assert!(phases(114..120, Phase::Closed));
     assert_eq!(round.phase(u32::MAX), Phase::Closed);
+}
+
+#[test]
+fn canaries_of_members_are_opened_before_and_after_the_commitments() {
+    let round = RoundFacts {
+        authored: alloc::vec![(4, id(8)), (9, id(9))].try_into().unwrap(),
+        ..facts(8)
+    };
+    let phases =
+        |range: core::ops::Range<u32>, phase| range.clone().all(|n| round.phase(n) == phase);
+    assert!(phases(100..103, Phase::OpeningTasks));
+    assert!(phases(103..111, Phase::Committing));
+    assert!(phases(111..114, Phase::OpeningCheckers));
+    assert!(phases(114..120, Phase::Revealing));
+    assert!(phases(120..130, Phase::Closed));
+    let all = duties(&round, &id(1));
+    assert_eq!(all.len(), round.duties());
+    assert_eq!(all[8..], duties(&round, &id(2))[8..]);
+    assert_eq!(all[9].authored, Some((9, id(9))));
+    assert!(all[8].shared && all[8].instance != all[9].instance);
 }
 
 #[test]
@@ -63,17 +86,32 @@ fn rules_name_families_and_levels_that_exist() {
         },
         TopicRules {
             families: Default::default(),
-            slots: 1,
+            ..rules.clone()
         },
         TopicRules {
             families: alloc::vec![(H256::zero(), 1)].try_into().unwrap(),
-            slots: 1,
+            ..rules.clone()
         },
         TopicRules {
             families: alloc::vec![(generators::families()[0].id(), 6)]
                 .try_into()
                 .unwrap(),
-            slots: 1,
+            ..rules.clone()
+        },
+        TopicRules {
+            authored: 5,
+            slots: 12,
+            ..rules.clone()
+        },
+        TopicRules {
+            authored: 3,
+            slots: 5,
+            ..rules.clone()
+        },
+        TopicRules {
+            authored: 4,
+            slots: 13,
+            ..rules.clone()
         },
     ] {
         assert!(!bad.is_valid(), "{bad:?}");

@@ -83,6 +83,9 @@ pub mod dynamic_params {
         /// Milliseconds after which a pass rate counts half, and in which being away for an epoch is excused twice.
         #[codec(index = 0)]
         pub static HalfLife: u64 = 30 * DAY;
+        /// Deposit of a member's canary.
+        #[codec(index = 1)]
+        pub static Deposit: Balance = 10 * UNIT;
     }
 
     /// Reputation.
@@ -179,6 +182,9 @@ impl Get<u32> for CurrentSession {
 }
 
 impl pallet_canaries::Config for Runtime {
+    type CanaryDeposit = dynamic_params::canaries::Deposit;
+    type Commons = Commons;
+    type Currency = Balances;
     type Epoch = CurrentSession;
     type Evidence = Reputation;
     type GovernOrigin = HalfOrRoot;
@@ -188,6 +194,7 @@ impl pallet_canaries::Config for Runtime {
     type Membership = Consortium;
     type Models = Registry;
     type Randomness = pallet_babe::RandomnessFromOneEpochAgo<Runtime>;
+    type RuntimeHoldReason = RuntimeHoldReason;
     type SettledPerBlock = ConstU32<16>;
     type Time = Timestamp;
     type WeightInfo = pallet_canaries::weights::SubstrateWeight<Runtime>;

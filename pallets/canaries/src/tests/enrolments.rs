@@ -226,6 +226,7 @@ fn topics_and_windows_are_set_by_who_governs() {
         });
 
         let windows = Windows {
+            open: 3,
             commit: 5,
             reveal: 5,
         };
@@ -235,7 +236,7 @@ fn topics_and_windows_are_set_by_who_governs() {
         );
         let short = Windows {
             commit: 2,
-            reveal: 5,
+            ..windows
         };
         assert_noop!(Canaries::set_windows(root(), short), E::BadWindows);
         assert_ok!(Canaries::set_windows(root(), windows));

@@ -2,7 +2,9 @@ use crate::{mock::*, types::*};
 use codec::{Encode, MaxEncodedLen};
 use touchstone_primitives::{
     H256,
+    authored::Sealed,
     canary::{End, FamilyRate, Outcome, Presence},
+    fixed::Fixed,
 };
 
 fn hex(value: impl Encode) -> String {
@@ -43,6 +45,31 @@ fn stored_types_are_pinned() {
     assert_eq!(hex(End::Scored(Outcome::Void)), "0002");
     let others = [End::NotCommitted, End::NotRevealed, End::Void, End::Absent];
     assert_eq!(others.map(hex), ["01", "02", "03", "04"]);
+    assert_eq!(hex(Author::default()), "0000000000");
+    let sealed = Sealed {
+        task: H256::repeat_byte(1),
+        checker: H256::repeat_byte(2),
+        difficulty: Fixed::ONE,
+        expires: 3,
+    };
+    let canary = Canary::<u64> {
+        author: member(1),
+        topic: 4,
+        sealed,
+        deposit: 5,
+        round: Some(6),
+    };
+    assert_eq!(
+        hex(canary),
+        format!(
+            "{}04000000{}{}{}0300000000000000050000000000000001{}",
+            "65".repeat(32),
+            "01".repeat(32),
+            "02".repeat(32),
+            "00000000000000000100000000000000",
+            "06000000"
+        )
+    );
     assert_eq!(hex(Presence::default()), "000000000000000000");
     assert_eq!(hex(FamilyRate::default()), "00".repeat(41));
 }

@@ -1,5 +1,6 @@
 mod answers;
 mod attacks;
+mod authored;
 mod enrolments;
 mod layout;
 mod load;
