@@ -1,5 +1,6 @@
 //! `touchstone canary`: who is examined in what, rounds, and why a duty was scored as it was.
 
+mod create;
 mod tasks;
 
 use crate::{
@@ -18,9 +19,10 @@ use touchstone_client::{
     verify::Outcome as Mark,
 };
 use touchstone_primitives::{
-    NodeId,
-    apis::{DutyInfo, RoundInfo, TopicInfo},
-    canary::{self, End, Outcome, Phase, Revealed},
+    AccountId32, NodeId,
+    apis::{CanaryInfo, DutyInfo, RoundInfo, TopicInfo},
+    authored::{Part, seal},
+    canary::{self, End, Outcome, Phase, Posed, Revealed},
     checkers::{Verdict, check},
     generators,
 };
@@ -32,6 +34,8 @@ pub enum Canary {
     List(List),
     Show(Show),
     Explain(Explain),
+    #[command(alias = "import")]
+    Create(create::Create),
     Try(Try),
     Enrol(Enrol),
     Leave(Leave),
@@ -152,6 +156,7 @@ impl Canary {
             Self::List(list) => list.run(chain).await,
             Self::Show(show) => show.run(chain).await,
             Self::Explain(explain) => explain.run(chain).await,
+            Self::Create(create) => create.run(chain).await,
             Self::Try(tasks) => tasks.run(chain).await,
             Self::Enrol(enrol) => enrol.run(chain).await,
             Self::Leave(leave) => leave.run(chain).await,
@@ -176,7 +181,9 @@ fn name_of(topics: &[TopicInfo], id: u32) -> String {
 fn phase(round: &RoundInfo, best: u32) -> &'static str {
     match round.facts.phase(best.saturating_add(1)) {
         _ if round.settled => "settled",
+        Phase::OpeningTasks => "opening tasks",
         Phase::Committing => "committing",
+        Phase::OpeningCheckers => "opening checkers",
         Phase::Revealing => "revealing",
         Phase::Closed => "closed",
     }
@@ -201,6 +208,7 @@ impl List {
                         .collect();
                     serde_json::json!({
                         "topic": name_of(&names, t.topic), "families": families, "slots": t.slots,
+                        "authored": t.authored, "waiting": t.waiting,
                         "nullRate": t.null_rate.to_string(),
                     })
                 })
@@ -229,7 +237,12 @@ impl List {
             }));
         }
         println!("Topics that are examined");
-        let mut rows = vec![heading(&["  TOPIC", "DUTIES", "FAMILIES AND LEVELS"])];
+        let mut rows = vec![heading(&[
+            "  TOPIC",
+            "DUTIES",
+            "MEMBERS' CANARIES",
+            "FAMILIES AND LEVELS",
+        ])];
         for topic in &topics {
             let families: Vec<String> = topic
                 .families
@@ -239,6 +252,7 @@ impl List {
             rows.push(vec![
                 format!("  {}", name_of(&names, topic.topic)),
                 topic.slots.to_string(),
+                format!("up to {}, {} wait", topic.authored, topic.waiting),
                 families.join(", "),
             ]);
         }
@@ -339,6 +353,7 @@ impl Show {
                         .map(|duty| {
                             serde_json::json!({
                                 "slot": duty.slot, "instance": duty.instance, "shared": duty.shared,
+                                "canary": duty.canary,
                                 "family": text(&duty.family), "level": duty.level, "prompt": text(&duty.prompt),
                                 "worth": duty.worth.to_string(), "end": duty.end.map(|end| word(Some(end))),
                             })
@@ -403,6 +418,8 @@ impl Show {
 struct Sent {
     commitments: Option<Vec<H256>>,
     answers: BTreeMap<u8, Revealed>,
+    /// Salt and content of the parts of members' canaries, by number and whether it is the checker.
+    opened: BTreeMap<(u32, bool), ([u8; 32], Vec<u8>)>,
 }
 
 /// Reads the blocks of the round's windows.
@@ -428,6 +445,10 @@ async fn sent(chain: &Chain, round: &RoundInfo, node: &NodeId) -> Result<Sent> {
                     for answer in answers {
                         sent.answers.entry(answer.slot).or_insert(answer);
                     }
+                }
+                Some(calls::CanaryCall::Open(canary, part, salt, content)) => {
+                    let place = (canary, part == Part::Checker);
+                    sent.opened.entry(place).or_insert((salt, content));
                 }
                 _ => {}
             }
@@ -456,8 +477,19 @@ impl Explain {
                 continue;
             }
             let their = theirs.iter().find(|their| their.slot == duty.slot);
-            let genesis = chain.genesis();
-            wrong = wrong.saturating_add(replay(&genesis, &round, node, &duty, their, &sent));
+            let canary = match &duty.authored {
+                Some((id, _)) => chain.canary(*id, at).await?,
+                None => None,
+            };
+            let replay = Replay {
+                genesis: chain.genesis(),
+                round: &round,
+                node,
+                group: &info.member,
+                sent: &sent,
+                differs: 0,
+            };
+            wrong = wrong.saturating_add(replay.run(&duty, canary.as_ref(), their));
         }
         if wrong > 0 {
             println!("{wrong} things differ from what the chain says.");
@@ -468,85 +500,135 @@ impl Explain {
     }
 }
 
-/// Prints a duty and its score; how many things differ from the chain.
-fn replay(
-    genesis: &H256,
-    round: &RoundInfo,
-    node: &NodeId,
-    duty: &canary::Duty,
-    their: Option<&DutyInfo>,
-    sent: &Sent,
-) -> u32 {
-    let mut differs = 0u32;
-    let mut line = |holds: bool, words: String| {
-        println!(
-            "  {} {words}",
-            output::mark(if holds { Mark::Holds } else { Mark::Fails })
-        );
-        differs = differs.saturating_add(u32::from(!holds));
-    };
-    let family = generators::family(&duty.family).map_or("unknown", |family| family.name);
-    println!(
-        "Slot {}: {family}, level {}{}",
-        duty.slot,
-        duty.level,
-        if duty.shared {
-            ", the same for all groups"
-        } else {
-            ""
-        }
-    );
-    line(
-        their.is_some_and(|their| their.instance == duty.instance),
-        format!("instance {:?}, drawn from the round's seed", duty.instance),
-    );
-    let Some(task) = duty.task() else {
-        line(
-            false,
-            "this program does not know the family; update it".into(),
-        );
-        return differs;
-    };
-    println!("    {}", task.prompt.replace('\n', "\n    "));
-    let commitment = sent
-        .commitments
-        .as_ref()
-        .and_then(|hashes| hashes.get(usize::from(duty.slot)));
-    let mut outcome = None;
-    if let Some(revealed) = sent.answers.get(&duty.slot) {
-        let opened = canary::commitment(
-            genesis,
-            round.facts.id,
-            &duty.instance,
-            node,
-            &revealed.salt,
-            &revealed.answer,
-        );
-        line(
-            commitment == Some(&opened),
-            "the answer is the one that was committed to".into(),
-        );
-        println!("    > {}", text(&revealed.answer).replace('\n', "\n    > "));
-        outcome = Some(canary::outcome(&task, &revealed.answer));
+/// Does a duty again, in front of the reader.
+struct Replay<'a> {
+    genesis: H256,
+    round: &'a RoundInfo,
+    node: &'a NodeId,
+    group: &'a AccountId32,
+    sent: &'a Sent,
+    differs: u32,
+}
+
+impl Replay<'_> {
+    fn line(&mut self, holds: bool, words: &str) {
+        let mark = output::mark(if holds { Mark::Holds } else { Mark::Fails });
+        println!("  {mark} {words}");
+        self.differs = self.differs.saturating_add(u32::from(!holds));
     }
-    let end = End::of(commitment, outcome);
-    let worth = their.map(|their| their.worth).unwrap_or_default();
-    match their.and_then(|their| their.end) {
-        // The node was suspended or away: that is not in the blocks of the round.
-        Some(given @ (End::Void | End::Absent)) if outcome.is_none() => {
-            line(true, format!("the chain excuses it: {}", word(Some(given))));
+
+    /// What a member's canary poses, from what its author has opened in the blocks of the round.
+    fn opened(&mut self, canary: &CanaryInfo) -> Option<Posed> {
+        let mut part = |part: Part, sealed: H256| {
+            let place = (canary.id, part == Part::Checker);
+            let (salt, content) = self.sent.opened.get(&place)?.clone();
+            let seal = seal(part, &self.genesis, &canary.author, &salt, &content);
+            self.line(
+                seal == sealed,
+                &format!("the {part:?} is the one that was registered"),
+            );
+            Some(content)
+        };
+        let task = part(Part::Task, canary.sealed.task)?;
+        let checker = part(Part::Checker, canary.sealed.checker);
+        if checker.is_none() {
+            println!("    {}", text(&task).replace('\n', "\n    "));
         }
-        Some(given) => line(
-            given == end,
-            format!("{}, worth {} now", word(Some(end)), short(worth)),
-        ),
-        None if outcome.is_some() => line(
-            true,
-            format!("{}; the round is not settled", word(Some(end))),
-        ),
-        None => println!("    not revealed yet; the round is not settled"),
+        Posed::authored(&task, &checker?, canary.sealed.difficulty)
     }
-    differs
+
+    /// Prints a duty and its score; how many things differ from the chain.
+    fn run(
+        mut self,
+        duty: &canary::Duty,
+        canary: Option<&CanaryInfo>,
+        their: Option<&DutyInfo>,
+    ) -> u32 {
+        let slot = duty.slot;
+        match &duty.authored {
+            Some((id, author)) => println!("Slot {slot}: canary {id} of member {author}"),
+            None => println!(
+                "Slot {slot}: {}, level {}{}",
+                generators::family(&duty.family).map_or("unknown", |family| family.name),
+                duty.level,
+                if duty.shared {
+                    ", the same for all groups"
+                } else {
+                    ""
+                }
+            ),
+        }
+        self.line(
+            their.is_some_and(|their| their.instance == duty.instance),
+            &format!("instance {:?}, drawn from the round's seed", duty.instance),
+        );
+        let posed = match canary {
+            Some(canary) => self.opened(canary),
+            None => Posed::procedural(duty),
+        };
+        if posed.is_none() && duty.authored.is_none() {
+            self.line(false, "this program does not know the family; update it");
+            return self.differs;
+        }
+        if let Some(posed) = &posed {
+            println!("    {}", posed.task.prompt.replace('\n', "\n    "));
+        }
+        let commitment = self
+            .sent
+            .commitments
+            .as_ref()
+            .and_then(|hashes| hashes.get(usize::from(slot)))
+            .copied();
+        let mut outcome = None;
+        if let Some(revealed) = self.sent.answers.get(&slot) {
+            let opened = canary::commitment(
+                &self.genesis,
+                self.round.facts.id,
+                &duty.instance,
+                self.node,
+                &revealed.salt,
+                &revealed.answer,
+            );
+            let answer = text(&revealed.answer).replace('\n', "\n    > ");
+            outcome = Some(match &posed {
+                Some(posed) => canary::outcome(&posed.task, &revealed.answer),
+                None => Outcome::Void,
+            });
+            self.line(
+                commitment == Some(opened),
+                "the answer is the one that was committed to",
+            );
+            println!("    > {answer}");
+        }
+        let end = End::of(commitment.as_ref(), outcome);
+        let worth = their.map(|their| their.worth).unwrap_or_default();
+        let is_own = duty
+            .authored
+            .as_ref()
+            .is_some_and(|(_, author)| author == self.group);
+        match their.and_then(|their| their.end) {
+            Some(End::Void) if is_own => self.line(true, "its own group wrote it: no evidence"),
+            // How many other groups passed it is in their reveals, not in this node's.
+            Some(End::Void) if duty.authored.is_some() => self.line(
+                true,
+                "the chain judged that it does not count: not opened, or fewer than two other groups passed it",
+            ),
+            // The node was suspended or away: that is not in the blocks of the round.
+            Some(given @ (End::Void | End::Absent)) if outcome.is_none() => {
+                self.line(true, &format!("the chain excuses it: {}", word(Some(given))));
+            }
+            Some(given) => self.line(
+                given == end,
+                &format!("{}, worth {} now", word(Some(end)), short(worth)),
+            ),
+            None if outcome.is_some() => self.line(
+                true,
+                &format!("{}; the round is not settled", word(Some(end))),
+            ),
+            None => println!("    not revealed yet; the round is not settled"),
+        }
+        self.differs
+    }
 }
 
 /// Asks, and waits where the node takes no more questions from one client for now.

@@ -9,6 +9,7 @@
 
 mod error;
 mod file;
+mod kept;
 mod rounds;
 
 pub use error::JournalError;

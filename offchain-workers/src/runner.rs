@@ -34,8 +34,8 @@ pub const MAX_ANSWER: usize = touchstone_primitives::checkers::MAX_ANSWER as usi
 pub struct Duty {
     /// What is posed: the hash to which the commitment is bound.
     pub posed: H256,
-    /// What the model is asked.
-    pub prompt: String,
+    /// What the model is asked; `None` while it is sealed. What is still sealed when commitments begin gets no answer.
+    pub prompt: Option<String>,
     /// Most tokens of the answer.
     pub max_tokens: u32,
 }
@@ -184,11 +184,15 @@ pub fn next(round: &OpenRound, record: &RoundRecord, commitments: &[H256], now: 
             let missing = record
                 .duties
                 .iter()
-                .position(|(_, opening)| opening.is_none());
+                .zip(&round.duties)
+                .position(|((_, opening), duty)| opening.is_none() && duty.prompt.is_some());
             let some = record.duties.iter().any(|(_, opening)| opening.is_some());
+            let is_sealed = round.duties.iter().any(|duty| duty.prompt.is_none());
             let late = now.saturating_add(margin(round.commit)) > round.commit.last;
             match missing {
-                None => Action::Seal,
+                None if is_sealed && now <= round.commit.first => Action::Wait,
+                None if some => Action::Seal,
+                None => Action::Wait,
                 Some(_) if late && some => Action::Seal,
                 Some(slot) => Action::Answer(slot as u32),
             }

@@ -156,7 +156,7 @@ impl RoundsView for World {
             duties: (0..SLOTS)
                 .map(|slot| Duty {
                     posed: posed(round, slot),
-                    prompt: String::new(),
+                    prompt: Some(String::new()),
                     max_tokens: 1,
                 })
                 .collect(),

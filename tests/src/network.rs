@@ -14,7 +14,8 @@ use touchstone_client::Chain;
 pub const FOUNDERS: [&str; 4] = ["alice", "bob", "charlie", "dave"];
 
 /// Networks that run at the same time; more would starve each other of processors.
-static PLACES: Semaphore = Semaphore::const_new(2);
+static PLACES: Semaphore = Semaphore::const_new(MAX_NETWORKS as usize);
+const MAX_NETWORKS: u32 = 2;
 
 /// Nodes, connections to them, and a watch on their finality.
 pub struct Network {
@@ -24,12 +25,21 @@ pub struct Network {
     /// Their finalised blocks.
     pub watch: Watch,
     dir: TempDir,
-    _place: SemaphorePermit<'static>,
+    _places: SemaphorePermit<'static>,
 }
 
 impl Network {
     /// A network without nodes.
     pub async fn empty(test: &str) -> Self {
+        Self::with_places(test, 1).await
+    }
+
+    /// A network without nodes that has the machine for itself: for nodes that do much.
+    pub async fn alone(test: &str) -> Self {
+        Self::with_places(test, MAX_NETWORKS).await
+    }
+
+    async fn with_places(test: &str, places: u32) -> Self {
         let dir = tempfile::Builder::new()
             .prefix(&format!("touchstone-{test}-"))
             .tempdir()
@@ -38,7 +48,10 @@ impl Network {
             nodes: Vec::new(),
             watch: Watch::default(),
             dir,
-            _place: PLACES.acquire().await.expect("it is never closed"),
+            _places: PLACES
+                .acquire_many(places)
+                .await
+                .expect("it is never closed"),
         }
     }
 

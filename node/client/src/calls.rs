@@ -6,10 +6,11 @@ use sp_runtime::traits::OpaqueKeys;
 use touchstone_primitives::{
     NodeId,
     apis::TopicId,
+    authored::{Part, Sealed},
     canary::Revealed,
     worker::{WorkerId, WorkerSignature},
 };
-use touchstone_runtime::{RuntimeCall, SessionKeys};
+use touchstone_runtime::{RuntimeCall, RuntimeEvent, SessionKeys};
 
 /// Worker key of these bytes.
 pub fn worker_id(bytes: H256) -> WorkerId {
@@ -53,13 +54,34 @@ pub fn leave(topic: TopicId) -> RuntimeCall {
     pallet_canaries::Call::leave { topic }.into()
 }
 
-/// What a node sends in a canary round.
+/// Register sealed canaries for a topic; signed by the member. `None` for more than the chain takes at once.
+pub fn register(topic: TopicId, canaries: Vec<Sealed>) -> Option<RuntimeCall> {
+    let canaries = canaries.try_into().ok()?;
+    Some(pallet_canaries::Call::register { topic, canaries }.into())
+}
+
+/// Numbers of the canaries that these events registered, in order.
+pub fn registered(events: &[RuntimeEvent]) -> Vec<u32> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            RuntimeEvent::Canaries(pallet_canaries::Event::CanaryRegistered { canary, .. }) => {
+                Some(*canary)
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// What is sent in a canary round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CanaryCall {
     /// Node, round and commitments by slot.
     Commit(NodeId, u32, Vec<H256>),
     /// Node, round and answers.
     Reveal(NodeId, u32, Vec<Revealed>),
+    /// Number of a member's canary, the part that is opened, its salt and what it is.
+    Open(u32, Part, [u8; 32], Vec<u8>),
 }
 
 /// What this call sends in a canary round, if that is what it does.
@@ -76,6 +98,12 @@ pub fn canary(call: RuntimeCall) -> Option<CanaryCall> {
             round,
             answers,
         }) => Some(CanaryCall::Reveal(node, round, answers.into_inner())),
+        RuntimeCall::Canaries(pallet_canaries::Call::open_canary {
+            canary,
+            part,
+            salt,
+            content,
+        }) => Some(CanaryCall::Open(canary, part, salt, content.into_inner())),
         _ => None,
     }
 }

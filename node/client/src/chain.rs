@@ -332,6 +332,16 @@ impl Chain {
         self.call("CanariesApi_duties", &(round, node), at).await
     }
 
+    /// A canary of a member, while it waits or its round is kept.
+    pub async fn canary(&self, id: u32, at: H256) -> Result<Option<CanaryInfo>> {
+        self.call("CanariesApi_canary", &id, at).await
+    }
+
+    /// Canaries of members on a topic, by number.
+    pub async fn canaries(&self, topic: TopicId, at: H256) -> Result<Vec<CanaryInfo>> {
+        self.call("CanariesApi_canaries", &topic, at).await
+    }
+
     /// What a node committed to in a round.
     pub async fn commitments(
         &self,

@@ -47,6 +47,9 @@ impl Answers for Canaries {
         let Some(duty) = round.duties.get(slot as usize) else {
             return Err(NoAnswer::Never("there is no such slot".into()));
         };
+        let Some(prompt) = duty.prompt.clone() else {
+            return Err(NoAnswer::Later("the task is sealed".into()));
+        };
         if !urgent && self.answerer.load().queued > 0 {
             return Err(NoAnswer::Later("users are waiting for the engine".into()));
         }
@@ -61,7 +64,7 @@ impl Answers for Canaries {
             ))
         })?;
         let request = AskRequest {
-            prompt: Some(duty.prompt.clone()),
+            prompt: Some(prompt),
             topic: Some(round.topic_name.clone()),
             model: Some(model),
             max_tokens: Some(duty.max_tokens),

@@ -25,7 +25,7 @@ fn round(gateway: &Gateway) -> OpenRound {
         },
         duties: vec![Duty {
             posed: H256::repeat_byte(2),
-            prompt: "What is 6 times 7?".into(),
+            prompt: Some("What is 6 times 7?".into()),
             max_tokens: 12,
         }],
         committed: None,

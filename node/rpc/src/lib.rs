@@ -5,6 +5,7 @@
 //! | `inference_ask` | answers a question, with a signed receipt |
 //! | `inference_subscribeAsk` | the same, streamed |
 //! | `inference_models` | what this node can answer with |
+//! | `canary_keep` | keeps tasks that a member wrote, sealed, and says what to register; unsafe, for the operator |
 //! | `receipts_get` | a receipt and, once anchored, the proof of its anchor |
 //! | `receipts_verify` | checks a receipt and its anchor against finalised state |
 //! | `node_health` | how the node does |
@@ -20,7 +21,7 @@ use jsonrpsee::{
     core::{RpcResult, SubscriptionResult},
     proc_macros::rpc,
 };
-use sp_core::H256;
+use sp_core::{H256, crypto::AccountId32};
 
 /// Questions to the engine.
 #[rpc(client, server)]
@@ -40,6 +41,19 @@ pub trait Inference {
     /// What this node can answer with.
     #[method(name = "inference_models")]
     async fn models(&self) -> RpcResult<Vec<Model>>;
+}
+
+/// Canaries that members write.
+#[rpc(client, server)]
+pub trait Canary {
+    /// Keeps canaries sealed on this node, which opens them when a round draws them, and gives what is to be registered, in order.
+    /// At most [`MAX_KEPT`] at once. An unsafe method: it is for the operator of the node.
+    #[method(name = "canary_keep", with_extensions)]
+    async fn keep(
+        &self,
+        author: AccountId32,
+        canaries: Vec<PlainCanary>,
+    ) -> RpcResult<Vec<CanarySeals>>;
 }
 
 /// Receipts of answers.

@@ -591,3 +591,26 @@ mod tests {
         assert!(serde_json::from_str::<AskUpdate>(r#"{"type": "news"}"#).is_err());
     }
 }
+
+/// Most canaries that are kept with one call.
+pub const MAX_KEPT: usize = 16;
+
+/// A canary in the clear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlainCanary {
+    /// What the model is asked, 1..=4096 bytes.
+    pub task: String,
+    /// The SCALE-encoded checker, at most 2048 bytes.
+    pub checker: Bytes,
+}
+
+/// What is registered of a canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CanarySeals {
+    /// Seal of the task.
+    pub task: H256,
+    /// Seal of the checker.
+    pub checker: H256,
+}

@@ -1,6 +1,7 @@
 //! The engine, the journal, the doors and the receipt anchorer of this node.
 
 mod canaries;
+mod custody;
 mod engine;
 mod metrics;
 
@@ -19,7 +20,9 @@ use std::{path::PathBuf, sync::Arc};
 use touchstone_gateway::{Answerer, ChainState, Limits, anchor, canaries::Canaries, openai, rpc};
 use touchstone_primitives::worker;
 use touchstone_runtime::opaque::Block;
-use touchstone_workers::{AnchorLimits, Anchorer, Journal, OffchainMailbox, Runner};
+use touchstone_workers::{
+    AnchorLimits, Anchorer, Custodian, Journal, OffchainMailbox, Runner, Vault,
+};
 
 /// API key of the OpenAI-compatible door on chains with well-known keys.
 const DEV_KEY: &str = "devnet";
@@ -49,6 +52,7 @@ pub struct Workers {
     answerer: Arc<Answerer>,
     chain: Arc<dyn ChainState>,
     journal: Arc<Journal>,
+    keystore: KeystorePtr,
     openai_port: Option<u16>,
 }
 
@@ -58,9 +62,12 @@ impl Workers {
         &self,
         module: &mut RpcModule<()>,
     ) -> Result<(), jsonrpsee::core::RegisterMethodError> {
-        use touchstone_rpc::{InferenceServer, NodeServer, ReceiptsServer};
+        use touchstone_rpc::{CanaryServer, InferenceServer, NodeServer, ReceiptsServer};
         let (answerer, chain) = (self.answerer.clone(), self.chain.clone());
         module.merge(rpc::Inference::new(answerer.clone()).into_rpc())?;
+        let vault = Vault::new(self.journal.clone());
+        let custody = custody::Custody::new(chain.clone(), self.keystore.clone(), vault);
+        module.merge(custody.into_rpc())?;
         module.merge(rpc::Receipts::new(chain, self.journal.clone()).into_rpc())?;
         let version = env!("CARGO_PKG_VERSION");
         module.merge(rpc::Node::new(answerer, version, self.openai_port).into_rpc())
@@ -158,12 +165,19 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         mailbox,
         AnchorLimits::default(),
     );
+    let custodian = custody::Openings {
+        client: client.clone(),
+        pool: pool.clone(),
+        chain: chain.clone(),
+        keystore: keystore.clone(),
+    };
+    let custodian = Custodian::new(Vault::new(journal.clone()), custodian.clone(), custodian);
     let runner = (canaries_on == OnOff::On).then(|| {
         let chain = canaries::Rounds {
             client: client.clone(),
             pool,
             chain: chain.clone(),
-            keystore,
+            keystore: keystore.clone(),
             max_tokens: inference.canary_tokens,
         };
         let engine = Canaries::new(answerer.clone());
@@ -187,6 +201,11 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         ))
     };
     spawn.spawn_blocking("receipt-anchorer", Some("workers"), anchorer.run(wakeups()));
+    spawn.spawn_blocking(
+        "canary-custodian",
+        Some("workers"),
+        custodian.run(wakeups()),
+    );
     if let Some(runner) = runner {
         let work = runner.run(wakeups());
         spawn.spawn_blocking("canary-runner", Some("workers"), work);
@@ -196,6 +215,7 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         answerer,
         chain,
         journal,
+        keystore,
         openai_port,
     })
 }

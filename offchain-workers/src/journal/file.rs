@@ -26,6 +26,9 @@ pub(super) const IDS: TableDefinition<&[u8; 32], &[u8; 44]> = TableDefinition::n
 /// Node and round: what the node answers there ([`super::rounds`]).
 pub(super) const ROUNDS: TableDefinition<&[u8; 36], &[u8]> = TableDefinition::new("rounds");
 
+/// Seal of a canary's task: what the canary hides, encrypted ([`super::kept`]).
+pub(super) const KEPT: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("kept");
+
 /// Memory for pages; appending touches only the newest ones.
 const CACHE_BYTES: usize = 16 << 20;
 
@@ -70,6 +73,7 @@ pub(super) fn create(path: &Path, genesis: H256) -> Result<(), JournalError> {
         transaction.open_table(RECEIPTS)?;
         transaction.open_table(IDS)?;
         transaction.open_table(ROUNDS)?;
+        transaction.open_table(KEPT)?;
         let mut meta = transaction.open_table(META)?;
         meta.insert("format", FORMAT.to_le_bytes().as_slice())?;
         meta.insert("genesis", genesis.as_bytes())?;
@@ -132,26 +136,29 @@ pub(super) fn open(path: &Path, genesis: H256) -> Result<Database, JournalError>
         let transaction = database.begin_read()?;
         Ok(check_meta(path, &transaction, Some(genesis)))
     })??;
-    guarded(path, || add_rounds(&database))?;
+    guarded(path, || add_later_tables(&database))?;
     guarded(path, || leave_old_streams(&database))?;
     Ok(database)
 }
 
-/// Journals of before there were rounds lack the table.
-fn add_rounds(database: &Database) -> Result<(), redb::Error> {
-    if rounds(&database.begin_read()?)?.is_none() {
+/// Journals of older programs lack tables.
+fn add_later_tables(database: &Database) -> Result<(), redb::Error> {
+    let read = database.begin_read()?;
+    if later(&read, ROUNDS)?.is_none() || later(&read, KEPT)?.is_none() {
         let transaction = database.begin_write()?;
         transaction.open_table(ROUNDS)?;
+        transaction.open_table(KEPT)?;
         transaction.commit()?;
     }
     Ok(())
 }
 
-type Rounds = ReadOnlyTable<&'static [u8; 36], &'static [u8]>;
-
-/// The table of rounds; `None` in a journal that no newer program has opened for writing yet.
-pub(super) fn rounds(transaction: &ReadTransaction) -> Result<Option<Rounds>, redb::Error> {
-    match transaction.open_table(ROUNDS) {
+/// A table that older programs did not make; `None` in a journal that no newer one has opened for writing yet.
+pub(super) fn later<K: redb::Key + 'static, V: redb::Value + 'static>(
+    transaction: &ReadTransaction,
+    table: TableDefinition<K, V>,
+) -> Result<Option<ReadOnlyTable<K, V>>, redb::Error> {
+    match transaction.open_table(table) {
         Ok(table) => Ok(Some(table)),
         Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
@@ -289,13 +296,18 @@ pub(super) fn copy(
 				})*};
 			}
             copy_tables!(META, STREAMS, RECEIPTS, IDS);
-            let mut target_rounds = target.open_table(ROUNDS)?;
-            if let Some(source) = rounds(transaction)? {
-                for entry in source.iter()? {
-                    let (key, value) = entry?;
-                    target_rounds.insert(key.value(), value.value())?;
-                }
-            }
+            macro_rules! copy_later_tables {
+				($($table:expr),*) => {$({
+					let mut target = target.open_table($table)?;
+					if let Some(source) = later(transaction, $table)? {
+						for entry in source.iter()? {
+							let (key, value) = entry?;
+							target.insert(key.value(), value.value())?;
+						}
+					}
+				})*};
+			}
+            copy_later_tables!(ROUNDS, KEPT);
             target.open_table(META)?.insert("copy", [1].as_slice())?;
             Ok(())
         })();

@@ -115,7 +115,7 @@ impl Journal {
     pub fn round(&self, id: &RoundId) -> Result<Option<RoundRecord>, JournalError> {
         let key = key_of(id);
         self.file.read(|transaction| {
-            let Some(table) = file::rounds(transaction)? else {
+            let Some(table) = file::later(transaction, ROUNDS)? else {
                 return Ok(None);
             };
             let record = table.get(&key)?;
@@ -170,7 +170,7 @@ impl Journal {
 }
 
 fn all(transaction: &ReadTransaction) -> Result<Vec<(RoundId, RoundRecord)>, redb::Error> {
-    let Some(table) = file::rounds(transaction)? else {
+    let Some(table) = file::later(transaction, ROUNDS)? else {
         return Ok(Vec::new());
     };
     let mut out = Vec::new();

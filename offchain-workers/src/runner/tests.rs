@@ -41,7 +41,7 @@ fn round(duties: u8) -> OpenRound {
         duties: (0..duties)
             .map(|slot| Duty {
                 posed: posed(slot),
-                prompt: format!("question {slot}"),
+                prompt: Some(format!("question {slot}")),
                 max_tokens: 8,
             })
             .collect(),
@@ -74,6 +74,27 @@ fn all(record: &RoundRecord) -> Vec<H256> {
             .map_or(H256::zero(), |opening| commitment(posed, opening))
     };
     record.duties.iter().map(of).collect()
+}
+
+#[test]
+fn a_sealed_duty_is_waited_for_until_commitments_begin() {
+    let mut round = round(3);
+    round.duties[2].prompt = None;
+    let some = record(3, 2, Stage::Answering);
+    assert_eq!(
+        decide(&round, &record(3, 0, Stage::Answering), 8),
+        Action::Answer(0)
+    );
+    assert_eq!(decide(&round, &some, COMMIT.first), Action::Wait);
+    assert_eq!(decide(&round, &some, COMMIT.first + 1), Action::Seal);
+    round.duties[2].prompt = Some("question 2".into());
+    assert_eq!(decide(&round, &some, COMMIT.first), Action::Answer(2));
+    // Nothing but sealed duties: there is nothing to commit to.
+    round.duties.iter_mut().for_each(|duty| duty.prompt = None);
+    assert_eq!(
+        decide(&round, &record(3, 0, Stage::Answering), COMMIT.last),
+        Action::Wait
+    );
 }
 
 #[test]

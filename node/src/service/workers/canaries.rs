@@ -79,8 +79,8 @@ impl Rounds {
             round: facts.id,
             seed: facts.seed,
             commit: Window {
-                first: facts.start.saturating_add(1),
-                last: facts.reveal_from().saturating_sub(1),
+                first: facts.commit_from().saturating_add(1),
+                last: facts.committed_from().saturating_sub(1),
             },
             reveal: Window {
                 first: facts.reveal_from(),
@@ -95,29 +95,34 @@ impl Rounds {
     fn duty(&self, duty: DutyInfo) -> Duty {
         Duty {
             posed: duty.instance,
-            prompt: text(&duty.prompt),
+            prompt: (!duty.prompt.is_empty()).then(|| text(&duty.prompt)),
             max_tokens: self.max_tokens.clamp(1, canary::ANSWER_TOKENS),
         }
     }
 
     async fn submit(&self, call: pallet_canaries::Call<Runtime>) -> Result<(), String> {
-        let call = RuntimeCall::Canaries(call);
-        let transaction =
-            <Runtime as CreateAuthorizedTransaction<RuntimeCall>>::create_authorized_transaction(
-                call,
-            );
-        let transaction = UncheckedExtrinsic::try_from_encoded_extrinsic(&transaction.encode())
-            .map_err(|e| e.to_string())?;
-        let at = self.chain.best().hash;
-        let submitted = self
-            .pool
-            .submit_one(at, TransactionSource::Local, transaction)
-            .await;
-        match submitted.map_err(IntoPoolError::into_pool_error) {
-            Ok(_) | Err(Ok(PoolError::AlreadyImported(_))) => Ok(()),
-            Err(Ok(error)) => Err(error.to_string()),
-            Err(Err(error)) => Err(error.to_string()),
-        }
+        submit(&self.pool, self.chain.best().hash, call).await
+    }
+}
+
+/// Puts a call that its pallet authorises into the pool.
+pub async fn submit(
+    pool: &Pool,
+    at: H256,
+    call: pallet_canaries::Call<Runtime>,
+) -> Result<(), String> {
+    let call = RuntimeCall::Canaries(call);
+    let transaction =
+        <Runtime as CreateAuthorizedTransaction<RuntimeCall>>::create_authorized_transaction(call);
+    let transaction = UncheckedExtrinsic::try_from_encoded_extrinsic(&transaction.encode())
+        .map_err(|e| e.to_string())?;
+    let submitted = pool
+        .submit_one(at, TransactionSource::Local, transaction)
+        .await;
+    match submitted.map_err(IntoPoolError::into_pool_error) {
+        Ok(_) | Err(Ok(PoolError::AlreadyImported(_))) => Ok(()),
+        Err(Ok(error)) => Err(error.to_string()),
+        Err(Err(error)) => Err(error.to_string()),
     }
 }
 

@@ -1,0 +1,199 @@
+//! Canaries that members leave with this node: taken over RPC, opened when a round has drawn them.
+
+use super::canaries::submit;
+use crate::service::{Client, Pool};
+use jsonrpsee::{
+    Extensions,
+    core::{RpcResult, async_trait},
+};
+use sc_rpc::DenyUnsafe;
+use sp_api::{ApiExt, ProvideRuntimeApi};
+use sp_core::sr25519::{self, vrf::VrfInput};
+use sp_keystore::KeystorePtr;
+use std::sync::Arc;
+use touchstone_gateway::{ChainState, worker};
+use touchstone_primitives::{
+    AccountId32, H256,
+    apis::CanariesApi,
+    authored::{Part, TaskText, fit_checker, unfit_task},
+    canary::Phase,
+    checkers::MAX_TASK,
+    worker::KEY_TYPE,
+};
+use touchstone_rpc::{CanarySeals, CanaryServer, MAX_KEPT, PlainCanary, errors};
+use touchstone_runtime::opaque::Block;
+use touchstone_workers::{DueOpening, Hidden, Kept, Key, OpeningsSender, OpeningsView, Vault};
+
+/// A key for each worker key of the keystore, the newest names first: nobody without the worker key can make it, and it is always the
+/// same.
+fn keys(keystore: &KeystorePtr) -> Vec<Key> {
+    let input = VrfInput::new(b"touchstone/custody/1", &[]);
+    let of = |public: sr25519::Public| {
+        let secret = keystore.sr25519_vrf_pre_output(KEY_TYPE, &public, &input);
+        Some(Key::new(&codec::Encode::encode(&secret.ok()??)))
+    };
+    keystore
+        .sr25519_public_keys(KEY_TYPE)
+        .into_iter()
+        .filter_map(of)
+        .collect()
+}
+
+/// `canary_keep`.
+pub struct Custody {
+    chain: Arc<dyn ChainState>,
+    keystore: KeystorePtr,
+    vault: Vault,
+}
+
+impl Custody {
+    /// Over the chain, the keystore and what is kept.
+    pub fn new(chain: Arc<dyn ChainState>, keystore: KeystorePtr, vault: Vault) -> Self {
+        Self {
+            chain,
+            keystore,
+            vault,
+        }
+    }
+
+    /// The key to seal with: that of the node's current worker key.
+    fn key(&self) -> Option<Key> {
+        let at = self.chain.best().hash;
+        let current = worker::find(&*self.chain, &self.keystore, at).ok()??.key;
+        let place = worker::keys(&self.keystore)
+            .iter()
+            .position(|key| *key == current)?;
+        keys(&self.keystore).into_iter().nth(place)
+    }
+}
+
+fn unfit(canary: &PlainCanary) -> Option<String> {
+    if canary.task.len() > MAX_TASK as usize {
+        return Some(format!("a task has at most {MAX_TASK} bytes"));
+    }
+    let reason = unfit_task(canary.task.as_bytes());
+    let checker = || fit_checker(canary.task.as_bytes(), &canary.checker).err();
+    reason.or_else(checker).map(Into::into)
+}
+
+#[async_trait]
+impl CanaryServer for Custody {
+    async fn keep(
+        &self,
+        extensions: &Extensions,
+        author: AccountId32,
+        canaries: Vec<PlainCanary>,
+    ) -> RpcResult<Vec<CanarySeals>> {
+        // Without the server's word on it nothing is safe.
+        let policy = extensions.get::<DenyUnsafe>().copied();
+        policy.unwrap_or(DenyUnsafe::Yes).check_if_safe()?;
+        let refuse = |reason: String| errors::error(errors::INVALID_REQUEST, reason);
+        if canaries.is_empty() || canaries.len() > MAX_KEPT {
+            return Err(refuse(format!("give 1 to {MAX_KEPT} canaries at once")));
+        }
+        for (canary, number) in canaries.iter().zip(1u32..) {
+            if let Some(reason) = unfit(canary) {
+                return Err(refuse(format!("canary {number}: {reason}")));
+            }
+        }
+        let key = self.key().ok_or_else(|| {
+            errors::error(
+                errors::NOT_A_WORKER,
+                "this node has no worker key that the chain knows, so nothing can be sealed",
+            )
+        })?;
+        let genesis = self.chain.genesis();
+        let kept: Vec<Kept> = canaries
+            .into_iter()
+            .map(|canary| Kept::new(author.clone(), canary.task.into_bytes(), canary.checker.0))
+            .collect();
+        let seals = kept.iter().map(|kept| CanarySeals {
+            task: kept.seal(Part::Task, &genesis),
+            checker: kept.seal(Part::Checker, &genesis),
+        });
+        let seals = seals.collect();
+        let vault = self.vault.clone();
+        let stored = tokio::task::spawn_blocking(move || vault.keep(&key, &genesis, &kept)).await;
+        match stored.map_err(|e| e.to_string()) {
+            Ok(Ok(())) => Ok(seals),
+            Ok(Err(error)) => Err(errors::error(errors::JOURNAL_FAILED, error.to_string())),
+            Err(error) => Err(errors::error(errors::JOURNAL_FAILED, error)),
+        }
+    }
+}
+
+/// What is due on chain, and the way there.
+#[derive(Clone)]
+pub struct Openings {
+    /// Runtime APIs.
+    pub client: Arc<Client>,
+    /// Takes the node's own transactions.
+    pub pool: Arc<Pool>,
+    /// The best block.
+    pub chain: Arc<dyn ChainState>,
+    /// Worker keys.
+    pub keystore: KeystorePtr,
+}
+
+impl Openings {
+    fn due_at(&self, at: H256, next: u32) -> Result<Vec<DueOpening>, sp_api::ApiError> {
+        let api = self.client.runtime_api();
+        let mut due = Vec::new();
+        if !api.has_api::<dyn CanariesApi<Block>>(at)? {
+            return Ok(due);
+        }
+        for round in api.rounds(at)? {
+            let part = match round.facts.phase(next) {
+                Phase::OpeningTasks => Part::Task,
+                Phase::OpeningCheckers => Part::Checker,
+                _ => continue,
+            };
+            for (canary, _) in round.facts.authored {
+                let Some(info) = api.canary(at, canary)? else {
+                    continue;
+                };
+                let is_open = match part {
+                    Part::Task => info.task.is_some(),
+                    Part::Checker => info.checker.is_some(),
+                };
+                if !is_open {
+                    let task = info.sealed.task;
+                    due.push(DueOpening { canary, part, task });
+                }
+            }
+        }
+        Ok(due)
+    }
+}
+
+impl OpeningsView for Openings {
+    fn best(&self) -> u32 {
+        self.chain.best().number
+    }
+
+    fn due(&self) -> Result<Vec<DueOpening>, String> {
+        // A node that is far behind would see old rounds.
+        if self.chain.network().is_syncing {
+            return Ok(Vec::new());
+        }
+        let best = self.chain.best();
+        self.due_at(best.hash, best.number.saturating_add(1))
+            .map_err(|e| e.to_string())
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        keys(&self.keystore)
+    }
+}
+
+impl OpeningsSender for Openings {
+    async fn open(&self, opening: &DueOpening, hidden: Hidden) -> Result<(), String> {
+        let call = pallet_canaries::Call::open_canary {
+            canary: opening.canary,
+            part: opening.part,
+            salt: hidden.salt,
+            content: TaskText::try_from(hidden.content).map_err(|_| "too long a text")?,
+        };
+        submit(&self.pool, self.chain.best().hash, call).await
+    }
+}
