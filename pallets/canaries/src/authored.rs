@@ -31,6 +31,9 @@ use touchstone_primitives::{
     traits::MembershipOf,
 };
 
+/// Most canaries that are discarded when a round is opened; the others wait for the next one.
+const DISCARDED_AT_ONCE: usize = 16;
+
 impl<T: Config> Pallet<T> {
     pub(crate) fn do_register(
         author: NodeId,
@@ -46,6 +49,7 @@ impl<T: Config> Pallet<T> {
             Error::<T>::TopicNotExamined
         );
         let now = T::Time::now();
+        ensure!(!Self::is_barred(&author, now), Error::<T>::IsBarred);
         let count = canaries.len() as u32;
         Authors::<T>::try_mutate(&author, |record| {
             record.waiting = record.waiting.saturating_add(count);
@@ -147,12 +151,21 @@ impl<T: Config> Pallet<T> {
         if pool.is_empty() {
             return Vec::new();
         }
-        let drawn = draw(&pool, count, seed, T::Epoch::get(), now);
+        let authors: BTreeSet<&AccountId32> = pool.iter().map(|one| &one.author).collect();
+        let barred: BTreeSet<AccountId32> = authors
+            .into_iter()
+            .filter(|author| Self::is_barred(author, now))
+            .cloned()
+            .collect();
+        let is_gone = |one: &Waiting| one.expires <= now || barred.contains(&one.author);
         let gone: Vec<u32> = pool
             .iter()
-            .filter(|one| one.expires <= now)
+            .filter(|one| is_gone(one))
             .map(|one| one.id)
+            .take(DISCARDED_AT_ONCE)
             .collect();
+        let open: Vec<Waiting> = pool.iter().filter(|one| !is_gone(one)).cloned().collect();
+        let drawn = draw(&open, count, seed, T::Epoch::get(), now);
         for id in &gone {
             if let Some(canary) = Authored::<T>::get(id) {
                 Self::discard(*id, &canary);
@@ -265,42 +278,41 @@ impl<T: Config> Pallet<T> {
     /// author's friends can know costs its author the deposit and nobody a point.
     pub(crate) fn judge(round: &Round) -> Vec<u8> {
         let facts = &round.facts;
+        if facts.authored.is_empty() {
+            return Vec::new();
+        }
+        let mut passers = BTreeSet::<(u8, AccountId32)>::new();
+        for node in &round.nodes {
+            let Some(group) = Self::group_of(node) else {
+                continue;
+            };
+            for (slot, result) in (0u8..).zip(&Results::<T>::get(facts.id, node)) {
+                if slot >= facts.rules.slots && *result == Some(Outcome::Right) {
+                    passers.insert((slot, group.clone()));
+                }
+            }
+        }
         let mut void = Vec::new();
         for (slot, (id, author)) in (facts.rules.slots..).zip(&facts.authored) {
             let opened = CheckersOpened::<T>::contains_key(id);
-            let passers: BTreeSet<AccountId32> = round
-                .nodes
+            let strangers = passers
                 .iter()
-                .filter(|node| {
-                    let results = Results::<T>::get(facts.id, node);
-                    results.get(usize::from(slot)) == Some(&Some(Outcome::Right))
-                })
-                .filter_map(Self::group_of)
-                .filter(|group| group != author)
-                .collect();
-            let counts = opened && passers.len() >= PASSERS;
+                .filter(|(of, group)| *of == slot && group != author)
+                .count();
+            let counts = opened && strangers >= PASSERS;
             if !counts {
                 void.push(slot);
             }
             if let Some(canary) = Authored::<T>::get(id) {
-                if counts {
-                    Self::return_deposit(&canary);
-                } else {
-                    let _ = T::Currency::transfer_on_hold(
-                        &HoldReason::Canary.into(),
-                        author,
-                        &T::Commons::get(),
-                        canary.deposit,
-                        Precision::BestEffort,
-                        Restriction::Free,
-                        Fortitude::Force,
-                    );
+                match counts {
+                    true => Self::return_deposit(&canary),
+                    false => Self::take_deposit(&canary),
                 }
             }
             Self::deposit_event(Event::CanaryJudged {
                 canary: *id,
                 counts,
-                passers: passers.len() as u32,
+                passers: strangers as u32,
             });
             if !opened {
                 Self::note_failure(author);
@@ -309,37 +321,34 @@ impl<T: Config> Pallet<T> {
         void
     }
 
-    /// A canary of the author was drawn and not opened. The second time within a month its other canaries are discarded.
+    fn take_deposit(canary: &Canary<BalanceOf<T>>) {
+        let _ = T::Currency::transfer_on_hold(
+            &HoldReason::Canary.into(),
+            &canary.author,
+            &T::Commons::get(),
+            canary.deposit,
+            Precision::BestEffort,
+            Restriction::Free,
+            Fortitude::Force,
+        );
+    }
+
+    /// A canary of the author was drawn and not opened.
     fn note_failure(author: &AccountId32) {
         let now = T::Time::now();
-        let is_last = Authors::<T>::mutate(author, |record| {
+        Authors::<T>::mutate(author, |record| {
             record
                 .failures
                 .retain(|at| now.saturating_sub(*at) < FAILURE_MEMORY);
             let _ = record.failures.try_push(now);
-            record.failures.len() as u32 >= MAX_FAILURES
         });
-        if !is_last {
-            return;
-        }
-        for topic in crate::Examined::<T>::get() {
-            let mut pool = Pools::<T>::get(topic);
-            let mine: Vec<u32> = pool
-                .iter()
-                .filter(|one| one.author == *author)
-                .map(|one| one.id)
-                .collect();
-            if mine.is_empty() {
-                continue;
-            }
-            for id in &mine {
-                if let Some(canary) = Authored::<T>::get(id) {
-                    Self::discard(*id, &canary);
-                }
-            }
-            pool.retain(|one| one.author != *author);
-            Pools::<T>::insert(topic, pool);
-        }
+    }
+
+    /// Whether the author has left too many canaries sealed within a month: its others are not drawn but discarded.
+    fn is_barred(author: &AccountId32, now: Moment) -> bool {
+        let failures = Authors::<T>::get(author).failures.into_iter();
+        let recent = failures.filter(|at| now.saturating_sub(*at) < FAILURE_MEMORY);
+        recent.count() >= MAX_FAILURES as usize
     }
 
     /// Removes what a forgotten round opened.

@@ -3,23 +3,27 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use crate::{
-    Answers, Call, Committed, Config, Ended, Enrolments, Latest, Live, NextRound, OldestRound,
-    Pallet, Queue, QueuedEpoch, Rates, Results, RoundWindows, Rounds, Rules, types::*,
+    Answers, Authored, Call, CheckersOpened, Committed, Config, Ended, Enrolments, Latest, Live,
+    NextCanary, NextRound, OldestRound, Pallet, Pools, Queue, QueuedEpoch, Rates, Results,
+    RoundWindows, Rounds, Rules, TasksOpened, types::*,
 };
-use alloc::{vec, vec::Vec};
+use alloc::{format, vec, vec::Vec};
+use codec::Encode;
 use frame_benchmarking::v2::*;
 use frame_support::{
     BoundedVec,
-    traits::{Authorize, EnsureOrigin, Get, UnfilteredDispatchable},
+    traits::{Authorize, EnsureOrigin, Get, UnfilteredDispatchable, fungible::Mutate},
 };
 use frame_system::{RawOrigin, pallet_prelude::BlockNumberFor};
 use sp_runtime::{RuntimeAppPublic, Saturating, transaction_validity::TransactionSource};
 use touchstone_primitives::{
-    H256, NodeId,
+    H256, Moment, NodeId,
+    authored::{MAX_AUTHORED, MAX_OF_AUTHOR, MAX_WAITING, Part, Sealed, TaskText, seal},
     canary::{
         Answer, MAX_FAMILIES, MAX_GROUPS, MAX_SLOTS, Outcome, Presence, Revealed, RoundFacts,
         TopicRules, Windows, commitment, duties,
     },
+    checkers::{Checker, MAX_TASK},
     evidence::ModelsOf,
     fixed::Fixed,
     generators,
@@ -45,6 +49,95 @@ fn rules() -> TopicRules {
         slots: (MAX_SLOTS - MAX_AUTHORED) as u8,
         authored: MAX_AUTHORED as u8,
     }
+}
+
+fn expensive_checker() -> Vec<u8> {
+    let schema = format!(
+        "{{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{{{}}}}}",
+        (0..60)
+            .map(|n| format!("\"key{n}\":{{\"type\":\"integer\"}}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    );
+    let schema = schema.into_bytes();
+    Checker::JsonSchema { schema }.encode()
+}
+
+/// What a part of a benchmark's canary holds, at its longest.
+fn content(part: Part) -> Vec<u8> {
+    match part {
+        Part::Task => vec![b'x'; MAX_TASK as usize],
+        Part::Checker => expensive_checker(),
+    }
+}
+
+fn sealed<T: Config>(author: &NodeId) -> Sealed {
+    let hash = |part| {
+        seal(
+            part,
+            &Pallet::<T>::genesis(),
+            author,
+            &[1; 32],
+            &content(part),
+        )
+    };
+    Sealed {
+        task: hash(Part::Task),
+        checker: hash(Part::Checker),
+        difficulty: Fixed::ONE,
+        expires: Moment::MAX,
+    }
+}
+
+/// A member with credit.
+fn author<T: Config>(n: u32) -> NodeId {
+    let (node, _) = add_node::<T>(n.saturating_add(1_000));
+    let member = Pallet::<T>::group_of(&node).unwrap_or(node);
+    let credit = T::CanaryDeposit::get().saturating_mul(1_000u32.into());
+    let _ = T::Currency::mint_into(&member, credit);
+    let _ = T::Currency::mint_into(&T::Commons::get(), credit);
+    member
+}
+
+fn register_many<T: Config>(author: &NodeId, count: u32) -> Result<(), BenchmarkError> {
+    for _ in 0..count {
+        let one = vec![sealed::<T>(author)];
+        Pallet::<T>::do_register(author.clone(), TOPIC, BoundedVec::truncate_from(one))?;
+    }
+    Ok(())
+}
+
+/// Canaries of as many authors as a round takes, drawn by round 0; open if asked for.
+fn drawn<T: Config>(is_open: bool) -> Result<Vec<(u32, NodeId)>, BenchmarkError> {
+    let mut all = Vec::new();
+    for n in 0..MAX_AUTHORED {
+        let author = author::<T>(n);
+        register_many::<T>(&author, 1)?;
+        let id = NextCanary::<T>::get().saturating_sub(1);
+        Authored::<T>::mutate(id, |canary| {
+            if let Some(canary) = canary {
+                canary.round = Some(0);
+            }
+        });
+        if is_open {
+            TasksOpened::<T>::insert(id, BoundedVec::truncate_from(content(Part::Task)));
+            CheckersOpened::<T>::insert(id, BoundedVec::truncate_from(content(Part::Checker)));
+        }
+        all.push((id, author));
+    }
+    Pools::<T>::remove(TOPIC);
+    Ok(all)
+}
+
+/// Round 0 takes these canaries of members.
+fn with_authored<T: Config>(all: Vec<(u32, NodeId)>) -> Result<RoundFacts, BenchmarkError> {
+    Rounds::<T>::try_mutate(0, |round| {
+        let round = round
+            .as_mut()
+            .ok_or(BenchmarkError::Stop("round 0 is open"))?;
+        round.facts.authored = BoundedVec::truncate_from(all);
+        Ok(round.facts.clone())
+    })
 }
 
 fn add_node<T: Config>(n: u32) -> (NodeId, WorkerId) {
@@ -75,11 +168,13 @@ fn round<T: Config>(mut nodes: Vec<NodeId>) -> RoundFacts {
         start: Pallet::<T>::height(),
         windows: WINDOWS,
         rules: rules(),
+        authored: BoundedVec::new(),
     };
     let round = Round {
         facts: facts.clone(),
         nodes: BoundedVec::truncate_from(nodes),
         settlement: Settlement::Folding(0),
+        void: BoundedVec::new(),
     };
     Rounds::<T>::insert(0, round);
     Live::<T>::put(BoundedVec::truncate_from(vec![0]));
@@ -96,7 +191,8 @@ fn member_of<T: Config>(node: &NodeId) -> Result<NodeId, BenchmarkError> {
 fn committed<T: Config>(n: u32) -> Result<(NodeId, Vec<Revealed>), BenchmarkError> {
     topic::<T>();
     let (node, _) = add_node::<T>(0);
-    let facts = round::<T>(vec![node.clone()]);
+    round::<T>(vec![node.clone()]);
+    let facts = with_authored::<T>(drawn::<T>(true)?)?;
     let genesis = Pallet::<T>::genesis();
     let (mut hashes, mut answers) = (Vec::new(), Vec::new());
     for duty in duties(&facts, &member_of::<T>(&node)?) {
@@ -120,16 +216,29 @@ fn committed<T: Config>(n: u32) -> Result<(NodeId, Vec<Revealed>), BenchmarkErro
         }
     }
     Committed::<T>::insert(0, &node, BoundedVec::truncate_from(hashes));
-    let later: BlockNumberFor<T> = WINDOWS.commit.saturating_add(facts.start).into();
+    let later: BlockNumberFor<T> = facts.reveal_from().into();
     frame_system::Pallet::<T>::set_block_number(later);
     Ok((node, answers))
+}
+
+/// A canary whose checker is to be opened, and that checker.
+fn to_open<T: Config>() -> Result<(u32, TaskText), BenchmarkError> {
+    topic::<T>();
+    round::<T>((0..MAX_NODES).map(|n| account("node", n, 0)).collect());
+    let all = drawn::<T>(true)?;
+    let id = all.first().ok_or(BenchmarkError::Stop("some are drawn"))?.0;
+    let facts = with_authored::<T>(all)?;
+    CheckersOpened::<T>::remove(id);
+    frame_system::Pallet::<T>::set_block_number(facts.committed_from().into());
+    Ok((id, BoundedVec::truncate_from(content(Part::Checker))))
 }
 
 /// A round in which `n` nodes answered everything, with pass rates of as many groups as are kept.
 fn answered<T: Config>(n: u32) -> Result<(), BenchmarkError> {
     topic::<T>();
     let nodes: Vec<_> = (0..n).map(|n| add_node::<T>(n).0).collect();
-    let facts = round::<T>(nodes.clone());
+    round::<T>(nodes.clone());
+    let facts = with_authored::<T>(drawn::<T>(true)?)?;
     let all = BoundedVec::truncate_from(vec![H256::repeat_byte(1); MAX_SLOTS as usize]);
     for node in &nodes {
         Committed::<T>::insert(0, node, all.clone());
@@ -208,6 +317,8 @@ mod benchmarks {
         topic::<T>();
         let (node, _) = add_node::<T>(0);
         round::<T>(vec![node.clone()]);
+        let facts = with_authored::<T>(drawn::<T>(true)?)?;
+        frame_system::Pallet::<T>::set_block_number(facts.commit_from().into());
         let hashes = BoundedVec::truncate_from(vec![H256::repeat_byte(1); MAX_SLOTS as usize]);
         let until = frame_system::Pallet::<T>::block_number().saturating_add(T::MaxValidity::get());
         #[block]
@@ -223,6 +334,8 @@ mod benchmarks {
         topic::<T>();
         let (node, worker) = add_node::<T>(0);
         round::<T>(vec![node.clone()]);
+        let facts = with_authored::<T>(drawn::<T>(true)?)?;
+        frame_system::Pallet::<T>::set_block_number(facts.commit_from().into());
         let hashes = BoundedVec::truncate_from(vec![H256::repeat_byte(1); MAX_SLOTS as usize]);
         let valid_until =
             frame_system::Pallet::<T>::block_number().saturating_add(T::MaxValidity::get());
@@ -306,6 +419,18 @@ mod benchmarks {
                 }
             });
         }
+        // A full pool of four authors, as many of them expired as are discarded at once.
+        for n in 0..4 {
+            register_many::<T>(&author::<T>(n), MAX_WAITING / 4)?;
+        }
+        Pools::<T>::mutate(TOPIC, |pool| {
+            for (place, one) in pool.iter_mut().enumerate() {
+                one.epoch = 0;
+                if place % 16 == 0 {
+                    one.expires = 0;
+                }
+            }
+        });
         QueuedEpoch::<T>::put(Some(T::Epoch::get()));
         Queue::<T>::put(BoundedVec::truncate_from(vec![TOPIC]));
         #[block]
@@ -313,6 +438,87 @@ mod benchmarks {
             Pallet::<T>::work();
         }
         assert_eq!(Rounds::<T>::contains_key(0), n > 0);
+        Ok(())
+    }
+
+    #[benchmark]
+    fn judge() -> Result<(), BenchmarkError> {
+        answered::<T>(MAX_NODES)?;
+        let ids: Vec<_> = CheckersOpened::<T>::iter_keys().collect();
+        for id in ids {
+            CheckersOpened::<T>::remove(id);
+        }
+        let round = Rounds::<T>::get(0).ok_or(BenchmarkError::Stop("round 0 is open"))?;
+        let void;
+        #[block]
+        {
+            void = Pallet::<T>::judge(&round);
+        }
+        assert_eq!(void.len(), MAX_AUTHORED as usize);
+        Ok(())
+    }
+
+    #[benchmark]
+    fn register(n: Linear<1, 16>) -> Result<(), BenchmarkError> {
+        topic::<T>();
+        let author = author::<T>(0);
+        register_many::<T>(&author, MAX_OF_AUTHOR - 16)?;
+        let canaries = vec![sealed::<T>(&author); n as usize];
+        #[extrinsic_call]
+        _(
+            RawOrigin::Signed(author),
+            TOPIC,
+            BoundedVec::truncate_from(canaries),
+        );
+        Ok(())
+    }
+
+    #[benchmark]
+    fn withdraw() -> Result<(), BenchmarkError> {
+        topic::<T>();
+        for n in 0..4 {
+            register_many::<T>(&author::<T>(n), MAX_WAITING / 4)?;
+        }
+        let id = NextCanary::<T>::get().saturating_sub(1);
+        let canary = Authored::<T>::mutate(id, |canary| {
+            let canary = canary.as_mut()?;
+            canary.sealed.expires = 0;
+            Some(canary.clone())
+        });
+        let author = canary
+            .ok_or(BenchmarkError::Stop("it was registered"))?
+            .author;
+        #[extrinsic_call]
+        _(RawOrigin::Signed(author), id);
+        assert!(!Authored::<T>::contains_key(id));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn open_canary() -> Result<(), BenchmarkError> {
+        let (id, content) = to_open::<T>()?;
+        #[block]
+        {
+            Pallet::<T>::do_open(id, Part::Checker, [1; 32], content)?;
+        }
+        assert!(CheckersOpened::<T>::contains_key(id));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn authorize_open_canary() -> Result<(), BenchmarkError> {
+        let (canary, content) = to_open::<T>()?;
+        let call = Call::<T>::open_canary {
+            canary,
+            part: Part::Checker,
+            salt: [1; 32],
+            content,
+        };
+        #[block]
+        {
+            call.authorize(TransactionSource::External)
+                .ok_or("the call is authorised")??;
+        }
         Ok(())
     }
 

@@ -69,7 +69,7 @@ pub mod pallet {
         pallet_prelude::*,
         traits::{
             Randomness, Time,
-            fungible::{Inspect, InspectHold, MutateHold},
+            fungible::{Inspect, InspectHold, Mutate, MutateHold},
         },
     };
     use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
@@ -139,6 +139,7 @@ pub mod pallet {
 
         /// Holds the deposits of canaries.
         type Currency: Inspect<NodeId>
+            + Mutate<NodeId>
             + InspectHold<NodeId, Reason = Self::RuntimeHoldReason>
             + MutateHold<NodeId, Reason = Self::RuntimeHoldReason>;
 
@@ -441,6 +442,8 @@ pub mod pallet {
         NotMember,
         /// 64 canaries of the member, or 256 of the topic, wait already. Wait until some are drawn or expire.
         TooManyCanaries,
+        /// Two canaries of the member were drawn and not opened within 30 days. Wait until one of them is older.
+        IsBarred,
         /// The difficulty is not in (0, 1], or the canary expires before now.
         BadCanary,
         /// There is no such canary, or its round is forgotten.

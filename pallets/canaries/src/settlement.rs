@@ -53,8 +53,10 @@ impl<T: Config> Pallet<T> {
             Settlement::Settled => return Weight::zero(),
         };
         let to = from.saturating_add(step).min(count);
+        let mut weight = Weight::zero();
         if !Self::is_judged(&round) {
             round.void = BoundedVec::truncate_from(Self::judge(&round));
+            weight = T::WeightInfo::judge();
         }
         let nodes = round.nodes.get(from as usize..to as usize).unwrap_or(&[]);
         if is_folding {
@@ -78,11 +80,11 @@ impl<T: Config> Pallet<T> {
             Self::deposit_event(Event::RoundSettled { round: id, topic });
         }
         Rounds::<T>::insert(id, round);
-        if is_folding {
+        weight.saturating_add(if is_folding {
             T::WeightInfo::fold(done)
         } else {
             T::WeightInfo::rate(done)
-        }
+        })
     }
 
     /// How the duties of a node end, by slot.

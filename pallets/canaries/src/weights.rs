@@ -37,6 +37,8 @@ pub trait WeightInfo {
 	fn idle() -> Weight;
 	/// Opening a round of a topic with `n` enrolments, `n` in 0..=100.
 	fn open(n: u32, ) -> Weight;
+	/// Judging the four canaries of members in a round of 100 nodes.
+	fn judge() -> Weight;
 	/// Folding the duties of `n` nodes, `n` in 0..=16.
 	fn fold(n: u32, ) -> Weight;
 	/// Bringing pass rates up to date with the answers of `n` nodes, `n` in 0..=16.
@@ -67,6 +69,7 @@ macro_rules! estimates {
 		fn authorize_open_canary() -> Weight { estimate($db, 400, 20_000, 6, 0) }
 		fn idle() -> Weight { estimate($db, 30, 20_000, 24, 1) }
 		fn open(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(20)), 20_000, u64::from(n).saturating_mul(5).saturating_add(26), u64::from(n).saturating_mul(3).saturating_add(3)) }
+		fn judge() -> Weight { estimate($db, 3_000, 200_000, 220, 16) }
 		fn fold(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(1_500)), 200_000, u64::from(n).saturating_mul(44).saturating_add(3), u64::from(n).saturating_mul(6).saturating_add(2)) }
 		fn rate(n: u32) -> Weight { estimate($db, 1_000_u64.saturating_add(u64::from(n).saturating_mul(800)), 300_000, u64::from(n).saturating_mul(36).saturating_add(303), u64::from(n).saturating_mul(34).saturating_add(2)) }
 		fn forget() -> Weight { estimate($db, 2_000, 400_000, 310, 310) }

@@ -230,7 +230,13 @@ fn an_author_that_never_opens_loses_deposits_and_then_its_other_canaries() {
         assert_ok!(apply(commit_call(round, &node(2), &written)));
         finish(round);
         assert!(ends(round, 2).iter().all(|(_, end)| *end == End::Void));
-        // Both were not opened: the other four go back to their author and cannot do harm any more.
+        // Both were not opened: the other four are not drawn any more but go back to their author.
+        let again = vec![sealed(1, 9, Moment::MAX)].try_into().unwrap();
+        assert_noop!(
+            Canaries::register(RuntimeOrigin::signed(member(1)), 0, again),
+            E::IsBarred
+        );
+        run_to(System::block_number() + EPOCH);
         assert_eq!(held(1), 0);
         assert_eq!(Balances::free_balance(member(1)), CREDIT - 2 * DEPOSIT);
         assert!(Pools::<Test>::get(0).is_empty());
