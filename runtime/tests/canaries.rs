@@ -193,3 +193,39 @@ fn founders_answer_a_round_of_each_topic_and_have_a_reputation() {
         Reputation::do_try_state().unwrap();
     });
 }
+
+/// What fits into a block by the weights of the runtime: the figures of docs/performance.md.
+#[test]
+fn a_block_has_room_for_the_answers_of_many_nodes() {
+    use frame_support::{dispatch::DispatchClass, traits::Get, weights::Weight};
+    use pallet_canaries::{WeightInfo, types::MAX_NODES};
+    type Weights = <Runtime as pallet_canaries::Config>::WeightInfo;
+
+    let limits = <Runtime as frame_system::Config>::BlockWeights::get();
+    let normal = limits.get(DispatchClass::Normal);
+    let room = normal.max_total.expect("the class has a limit");
+    let with_base = |weight: Weight| weight.saturating_add(normal.base_extrinsic);
+    let fits = |weight: Weight| room.checked_div_per_component(&weight).expect("not zero");
+    let commit = with_base(Weights::commit().saturating_add(Weights::authorize_commit()));
+    let reveal = with_base(Weights::reveal(16).saturating_add(Weights::authorize_reveal()));
+    let few = with_base(Weights::reveal(6).saturating_add(Weights::authorize_reveal()));
+    let percent = |weight: Weight| weight.ref_time() as f64 * 100.0 / limits.max_block.ref_time() as f64;
+    println!(
+        "in a block of 3 s: commitments of {} nodes, or answers of {} nodes with 16 duties ({} answers), or of {} nodes with 6 ({})",
+        fits(commit), fits(reveal), fits(reveal) * 16, fits(few), fits(few) * 6,
+    );
+    for (name, weight) in [
+        ("nothing to do", Weights::idle()),
+        ("open a round of 100 nodes", Weights::open(MAX_NODES)),
+        ("judge four canaries of members", Weights::judge()),
+        ("fold the duties of 16 nodes", Weights::fold(16)),
+        ("rate the answers of 16 nodes", Weights::rate(16)),
+        ("forget a round of 100 nodes", Weights::forget()),
+    ] {
+        println!("{name}: {:.2} % of a block", percent(weight));
+        assert!(percent(weight) < 50.0, "{name}");
+    }
+    let blocks = u64::from(MAX_NODES.div_ceil(16)) * 2 + 2;
+    println!("a round of 100 nodes takes {blocks} blocks of such work, whatever else there is: one piece for each block");
+    assert!(fits(reveal) * 16 >= 100, "answers of a few nodes fill a block");
+}

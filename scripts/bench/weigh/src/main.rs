@@ -31,7 +31,13 @@ struct Args {
 }
 
 /// The pallets whose weights are ours to measure.
-const OURS: [&str; 3] = ["pallet_consortium", "pallet_receipts", "pallet_registry"];
+const OURS: [&str; 5] = [
+    "pallet_canaries",
+    "pallet_consortium",
+    "pallet_receipts",
+    "pallet_registry",
+    "pallet_reputation",
+];
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let bench = Bench::new()?;
