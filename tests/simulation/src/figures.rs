@@ -22,6 +22,7 @@ fn draw(
     title: &str,
     (x_name, x): (&str, Range<f64>),
     (y_name, y): (&str, Range<f64>),
+    legend: SeriesLabelPosition,
     content: impl FnOnce(&mut Chart) -> Done,
 ) -> Done {
     let area = SVGBackend::new(path, (640, 400)).into_drawing_area();
@@ -36,11 +37,14 @@ fn draw(
         .configure_mesh()
         .x_desc(x_name)
         .y_desc(y_name)
+        .x_label_formatter(&|x| format!("{}", (x * 10.0).round() / 10.0))
+        .y_label_formatter(&|y| format!("{}", (y * 10.0).round() / 10.0))
         .light_line_style(TRANSPARENT)
         .draw()?;
     content(&mut chart)?;
     chart
         .configure_series_labels()
+        .position(legend)
         .background_style(WHITE.mix(0.8))
         .border_style(FAINT)
         .draw()?;
@@ -60,11 +64,14 @@ fn line(chart: &mut Chart, name: &str, colour: RGBColor, points: Vec<(f64, f64)>
 pub fn skill(path: &Path, honest: &Honest) -> Done {
     let names = ["arithmetic", "reading", "words"];
     let colours = [INK, ACCENT, FAINT];
+    let all = honest.topics.iter().flat_map(|topic| &topic.share);
+    let top = all.copied().fold(0.0, f64::max) * 110.0;
     draw(
         path,
         "What sixty operators can do, and what they weigh",
         ("skill (pass rate on what counts)", 0.0..1.0),
-        ("share of the votes, %", 0.0..4.0),
+        ("share of the votes, %", 0.0..top),
+        SeriesLabelPosition::UpperLeft,
         |chart| {
             for ((topic, name), colour) in honest.topics.iter().zip(names).zip(colours) {
                 let points = topic.skill.iter().zip(&topic.share);
@@ -94,6 +101,7 @@ pub fn newcomer(path: &Path, newcomer: &Newcomer) -> Done {
         "Places of a newcomer that is better than all sixty others",
         ("days since it joined", 0.0..185.0),
         ("place (1 is first)", 62.0..0.0),
+        SeriesLabelPosition::MiddleRight,
         |chart| {
             line(chart, "by votes", INK, days(|day| day.by_votes))?;
             line(
@@ -123,6 +131,7 @@ pub fn coalition(path: &Path, sizes: &[(Held, Held)]) -> Done {
         "What coalitions of 3 to 30 of sixty operators hold",
         ("their part of the skill, %", 0.0..70.0),
         ("their part of the votes, %", 0.0..90.0),
+        SeriesLabelPosition::LowerRight,
         |chart| {
             line(
                 chart,
@@ -159,6 +168,7 @@ pub fn drift(path: &Path, drift: &Drift) -> Done {
         "A node that only guesses from day 183 on",
         ("day", 0.0..365.0),
         ("reputation R", 0.0..top),
+        SeriesLabelPosition::MiddleRight,
         |chart| {
             line(chart, "reputation", INK, reputation)?;
             line(

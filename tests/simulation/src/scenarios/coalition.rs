@@ -158,35 +158,33 @@ pub fn sizes(seed: u64) -> Vec<(Held, Held)> {
 
 impl Coalition {
     pub fn rows(&self) -> Vec<Row> {
-        let row = |who: &str, held: Held, instead: f64, lost: String| Row {
+        let row = |who: &str, held: Held, instead: f64, lost: &str| Row {
             who: format!("coalition of 15, {who}"),
             fair: held.fair,
             held: held.share,
             gained: points(instead, held.share),
-            lost,
+            lost: lost.into(),
         };
-        let fair = self.honest.fair;
-        let best = self.specialists.share;
+        let attack = |who, held: Held| {
+            let best = self.specialists;
+            let lost = format!(
+                "{:.2} % on the last day, {:.2} % without it",
+                held.last * 100.0,
+                best.last * 100.0
+            );
+            row(who, held, best.share, &lost)
+        };
+        let money = "the use of its money";
         vec![
-            row("voting together", self.honest, fair, "nothing".into()),
+            row("voting together", self.honest, self.honest.fair, "nothing"),
             row(
                 "with the greatest bonds",
                 self.rich,
                 self.honest.share,
-                "the use of its money".into(),
+                money,
             ),
-            row(
-                "a third failing on purpose",
-                self.sacrifice,
-                best,
-                format!("held {:.2} % without it", best * 100.0),
-            ),
-            row(
-                "all failing for eight months",
-                self.patience,
-                best,
-                format!("held {:.2} % without it", best * 100.0),
-            ),
+            attack("a third failing on purpose", self.sacrifice),
+            attack("all failing for eight months", self.patience),
         ]
     }
 }

@@ -6,8 +6,6 @@ use crate::{
     statistics::rank_correlation,
     world::{Rules, World, YEAR},
 };
-use rand::{SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
 
 /// Operators of every scenario with a large topic.
 pub const OPERATORS: usize = 60;
@@ -29,14 +27,6 @@ pub struct Honest {
 pub struct Chosen {
     pub fair: f64,
     pub share: f64,
-}
-
-#[cfg(test)]
-impl Chosen {
-    /// What they hold, as a part of what is fair.
-    fn excess(&self) -> f64 {
-        self.share / self.fair
-    }
 }
 
 impl Topic {
@@ -81,21 +71,6 @@ impl Topic {
     /// Those whom the year treated best: nobody knows them beforehand.
     pub fn luckiest(&self) -> Chosen {
         self.sorted(|o| self.share[o] / self.fair[o])
-    }
-
-    /// A thousand at random.
-    #[cfg(test)]
-    pub fn at_random(&self, seed: u64) -> Vec<Chosen> {
-        let mut dice = ChaCha8Rng::seed_from_u64(seed);
-        let mut order: Vec<usize> = (0..self.share.len())
-            .filter(|o| self.share[*o] > 0.0)
-            .collect();
-        (0..1_000)
-            .map(|_| {
-                order.shuffle(&mut dice);
-                self.coalition(&order)
-            })
-            .collect()
     }
 
     /// Spearman's rank correlation of skill and share.
@@ -152,6 +127,27 @@ impl Honest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::{SeedableRng, seq::SliceRandom};
+    use rand_chacha::ChaCha8Rng;
+
+    impl Chosen {
+        /// What they hold, as a part of what is fair.
+        fn excess(&self) -> f64 {
+            self.share / self.fair
+        }
+    }
+
+    /// A thousand coalitions of those who may vote, each with less than a third of the skill.
+    fn at_random(topic: &Topic) -> Vec<Chosen> {
+        let mut dice = ChaCha8Rng::seed_from_u64(1);
+        let mut order: Vec<usize> = (0..OPERATORS).filter(|o| topic.share[*o] > 0.0).collect();
+        (0..1_000)
+            .map(|_| {
+                order.shuffle(&mut dice);
+                topic.coalition(&order)
+            })
+            .collect()
+    }
 
     #[test]
     fn skill_and_votes_go_together_and_no_third_of_skill_holds_much_more() {
@@ -159,7 +155,7 @@ mod tests {
             let correlation = topic.correlation();
             println!("topic {place}: rank correlation of skill and votes {correlation:.3}");
             assert!(correlation > 0.8, "{correlation}");
-            let random = topic.at_random(1);
+            let random = at_random(topic);
             let mean = random.iter().map(Chosen::excess).sum::<f64>() / random.len() as f64;
             let worst = random.iter().map(Chosen::excess).fold(0.0, f64::max);
             println!(
