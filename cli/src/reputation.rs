@@ -8,7 +8,6 @@ use touchstone_primitives::{
     NodeId,
     apis::{Explanation, Ranking, TopicId, TopicInfo},
     evidence::Standing,
-    fixed::Fixed,
     reputation::Fold,
 };
 
@@ -497,6 +496,7 @@ mod tests {
     use super::*;
     use touchstone_primitives::{
         apis::RankingRow,
+        fixed::Fixed,
         influence::{self, Candidate},
         reputation::{self, Account, Knobs, Safety, Tally},
     };
