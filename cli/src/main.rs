@@ -11,6 +11,7 @@ mod output;
 mod receipt;
 mod reputation;
 mod train;
+mod watched;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

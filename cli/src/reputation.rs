@@ -1,6 +1,6 @@
 //! `touchstone reputation`: what nodes have shown, and the arithmetic behind it.
 
-use crate::{Failure, Result, output};
+use crate::{Failure, Result, output, watched};
 use clap::{Args, Subcommand};
 use sp_core::H256;
 use touchstone_client::{Chain, verify::Outcome};
@@ -8,7 +8,6 @@ use touchstone_primitives::{
     NodeId,
     apis::{Explanation, Ranking, TopicId, TopicInfo},
     evidence::Standing,
-    fixed::Fixed,
     reputation::Fold,
 };
 
@@ -18,6 +17,8 @@ pub enum Reputation {
     Vector(Vector),
     Ranking(Rank),
     Explain(Explain),
+    Correlations(watched::Correlations),
+    Flags(watched::Flags),
 }
 
 /// Show a node's reputation on every topic with evidence.
@@ -74,6 +75,8 @@ impl Reputation {
             Self::Vector(vector) => vector.run(chain).await,
             Self::Ranking(ranking) => ranking.run(chain).await,
             Self::Explain(explain) => explain.run(chain).await,
+            Self::Correlations(correlations) => correlations.run(chain).await,
+            Self::Flags(flags) => flags.run(chain).await,
         }
     }
 }
@@ -87,7 +90,7 @@ pub async fn topic(chain: &Chain, name: &str, at: H256) -> Result<TopicInfo> {
 }
 
 /// A number with six digits, for tables.
-pub fn short(number: Fixed) -> String {
+pub fn short(number: impl ToString) -> String {
     let text = number.to_string();
     match text.split_once('.') {
         Some((whole, part)) => format!("{whole}.{}", part.get(..6).unwrap_or(part)),
@@ -95,7 +98,7 @@ pub fn short(number: Fixed) -> String {
     }
 }
 
-fn name_of(topics: &[TopicInfo], id: TopicId) -> String {
+pub fn name_of(topics: &[TopicInfo], id: TopicId) -> String {
     topics
         .iter()
         .find(|topic| topic.id == id)
@@ -104,7 +107,7 @@ fn name_of(topics: &[TopicInfo], id: TopicId) -> String {
         })
 }
 
-fn heading(cells: &[&str]) -> Vec<String> {
+pub fn heading(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
@@ -493,6 +496,7 @@ mod tests {
     use super::*;
     use touchstone_primitives::{
         apis::RankingRow,
+        fixed::Fixed,
         influence::{self, Candidate},
         reputation::{self, Account, Knobs, Safety, Tally},
     };

@@ -1,6 +1,6 @@
 //! What pallets tell each other about evidence: duties that ended, offences, standings and weights (whitepaper 9.9).
 
-use crate::{H256, Moment, NodeId, apis::TopicId, fixed::Fixed};
+use crate::{H256, Moment, NodeId, apis::TopicId, fixed::Fixed, independence::Origin};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -142,8 +142,12 @@ pub trait RecordEvidence {
     /// Folds duties of public rounds into `N`, `P` and the outcome ring.
     fn record(node: &NodeId, topic: TopicId, scored: &[Scored]);
 
-    /// Folds duties of blind audits into `N`, `P` and the secret tally.
-    fn record_secret(node: &NodeId, topic: TopicId, scored: &[Scored]);
+    /// Folds duties of blind audits into `N`, `P` and the secret tally. `auditor` is the member that posed them.
+    fn record_secret(node: &NodeId, topic: TopicId, auditor: &NodeId, scored: &[Scored]);
+
+    /// The node's outcome at an instance that other groups got too, and the mean of what peers of at least two other groups reached,
+    /// both in [0, 1] with missing answers as 0. To be told after the duties of the instance are recorded.
+    fn compare(node: &NodeId, topic: TopicId, own: Fixed, peers: Fixed);
 
     /// The node serves another model from now on: multiplies `N` and `P` by the governed factor.
     fn manifest_changed(node: &NodeId, topic: TopicId);
@@ -154,7 +158,8 @@ pub trait RecordEvidence {
 
 impl RecordEvidence for () {
     fn record(_: &NodeId, _: TopicId, _: &[Scored]) {}
-    fn record_secret(_: &NodeId, _: TopicId, _: &[Scored]) {}
+    fn record_secret(_: &NodeId, _: TopicId, _: &NodeId, _: &[Scored]) {}
+    fn compare(_: &NodeId, _: TopicId, _: Fixed, _: Fixed) {}
     fn manifest_changed(_: &NodeId, _: TopicId) {}
     fn offence(_: &NodeId, _: TopicId, _: Offence) {}
 }
@@ -205,6 +210,18 @@ impl ServingOf for () {
     }
     fn topics() -> Vec<TopicId> {
         Vec::new()
+    }
+}
+
+/// Gives who runs a node and with which model. Implemented by the runtime, from what several pallets know.
+pub trait OriginOf {
+    /// Operator group and model with which the node serves the topic; `None` when it does not.
+    fn origin(node: &NodeId, topic: TopicId) -> Option<Origin>;
+}
+
+impl OriginOf for () {
+    fn origin(_: &NodeId, _: TopicId) -> Option<Origin> {
+        None
     }
 }
 

@@ -21,7 +21,8 @@ pub const FLOOR_MASS: Fixed = Fixed::from_int(10);
 pub const MAX_PANEL: usize = 9;
 
 /// Who runs a node, and with which model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Origin {
     /// The operator group.
     pub operator: NodeId,
@@ -49,6 +50,7 @@ pub fn floor(a: &Origin, b: &Origin) -> Fixed {
 
 /// The correlation of two nodes, with everything it is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Correlation {
     /// `b`: decayed number of shared canaries that both got wrong.
     pub both: Fixed,
@@ -56,10 +58,36 @@ pub struct Correlation {
     pub same: Fixed,
     /// `a`: of these, with the same answer by chance.
     pub chance: Fixed,
+    /// `ev = (s − a)/(b − a)`: agreement beyond chance, in [0, 1]; 0 where there is none.
+    pub excess: Fixed,
     /// What their origins alone say, in [0.2, 1].
     pub floor: Fixed,
     /// `rho`, in [floor, 1].
     pub rho: Fixed,
+}
+
+impl Correlation {
+    /// The correlation of two nodes from what was counted and the floor of their origins.
+    pub fn of(both: Fixed, same: Fixed, chance: Fixed, floor: Fixed) -> Self {
+        let free = both.minus(chance);
+        let excess = if free.is_zero() {
+            Fixed::ZERO
+        } else {
+            same.minus(chance).over(free).min(Fixed::ONE)
+        };
+        let drawn = both
+            .times(excess)
+            .plus(FLOOR_MASS.times(floor))
+            .over(both.plus(FLOOR_MASS));
+        Self {
+            both,
+            same,
+            chance,
+            excess,
+            floor,
+            rho: drawn.max(floor).min(Fixed::ONE),
+        }
+    }
 }
 
 /// The correlation of two nodes from their outcome rings and the floor of their origins.
@@ -91,23 +119,7 @@ pub fn correlation(
             same = same.plus(mass);
         }
     }
-    let free = both.minus(chance);
-    let excess = if free.is_zero() {
-        Fixed::ZERO
-    } else {
-        same.minus(chance).over(free).min(Fixed::ONE)
-    };
-    let drawn = both
-        .times(excess)
-        .plus(FLOOR_MASS.times(floor))
-        .over(both.plus(FLOOR_MASS));
-    Correlation {
-        both,
-        same,
-        chance,
-        floor,
-        rho: drawn.max(floor).min(Fixed::ONE),
-    }
+    Correlation::of(both, same, chance, floor)
 }
 
 /// For how much several nodes speak together.
@@ -155,6 +167,12 @@ fn effective(part: &[Weighed], rho: &impl Fn(usize, usize) -> Fixed) -> Fixed {
         return Fixed::ZERO;
     }
     sum.times(sum).over(alike)
+}
+
+/// For how many independent ones `nodes` nodes of equal weight count, all of them together; 0 of none. `rho(i, j)` is asked with `i < j`.
+pub fn effective_number(nodes: usize, rho: impl Fn(usize, usize) -> Fixed) -> Fixed {
+    let all: Vec<Weighed> = (0..nodes).map(|i| (i, Fixed::ONE)).collect();
+    effective(&all, &rho)
 }
 
 /// `W(V)`: the largest weight of any part of the nodes with these weights, given best first. `rho(i, j)` is asked with `i < j`.

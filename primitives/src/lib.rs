@@ -24,6 +24,7 @@
 //! | [`checkers`] | whether an answer is right, without any model |
 //! | [`generators`] | tasks that nobody wrote: drawn from a seed, with their checker |
 //! | [`significance`] | whether a difference is real, at any time somebody looks |
+//! | [`watch`] | who became worse, and who is good only where it is seen |
 //! | [`traits`] | how pallets meet without knowing each other |
 //! | [`apis`] | runtime APIs |
 
@@ -53,6 +54,7 @@ pub mod reputation;
 pub mod request;
 pub mod significance;
 pub mod traits;
+pub mod watch;
 pub mod worker;
 
 pub use sp_core::H256;

@@ -237,6 +237,7 @@ impl Process {
     MaxEncodedLen,
     TypeInfo,
 )]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Stream {
     /// Days with observations.
     days: u32,

@@ -25,9 +25,9 @@ use sp_version::RuntimeVersion;
 use touchstone_primitives::{
     NodeId,
     apis::{
-        BatchInfo, CanaryTopicInfo, DutyInfo, EnrolmentInfo, Explanation, FamilyInfo, GroupInfo,
-        Leader, MemberInfo, ModelInfo, NodeInfo, Ranking, RoundInfo, ServingInfo, StreamHead,
-        TopicId, TopicInfo, TopicStanding,
+        BatchInfo, CanaryTopicInfo, Correlations, DutyInfo, EnrolmentInfo, Explanation, FamilyInfo,
+        GroupInfo, Leader, MemberInfo, ModelInfo, NodeInfo, Ranking, RoundInfo, ServingInfo,
+        StreamHead, TopicId, TopicInfo, TopicStanding, Watched,
     },
     canary::Commitments,
     evidence::{Offence, RingEntry},
@@ -370,6 +370,14 @@ impl_runtime_apis! {
 
         fn ring(node: NodeId, topic: TopicId) -> Vec<RingEntry> {
             Reputation::ring(&node, topic)
+        }
+
+        fn correlations(topic: TopicId) -> Correlations {
+            Reputation::correlations(topic)
+        }
+
+        fn watched(topic: TopicId) -> Vec<Watched> {
+            Reputation::watched(topic)
         }
 
         fn leaderboard(places: u32) -> Vec<Leader> {

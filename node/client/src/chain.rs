@@ -307,6 +307,16 @@ impl Chain {
         self.call("ReputationApi_history", &(node, topic), at).await
     }
 
+    /// How far the nodes of a topic err alike.
+    pub async fn correlations(&self, topic: TopicId, at: H256) -> Result<Correlations> {
+        self.call("ReputationApi_correlations", &topic, at).await
+    }
+
+    /// What is watched of the nodes of a topic.
+    pub async fn watched(&self, topic: TopicId, at: H256) -> Result<Vec<Watched>> {
+        self.call("ReputationApi_watched", &topic, at).await
+    }
+
     /// What topics are examined in.
     pub async fn canary_topics(&self, at: H256) -> Result<Vec<CanaryTopicInfo>> {
         self.call("CanariesApi_canary_topics", &(), at).await

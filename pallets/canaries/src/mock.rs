@@ -26,6 +26,7 @@ use touchstone_primitives::{
     checkers::Checker,
     consortium::{NodeStatus, Roles},
     evidence::{ModelsOf, Offence, RecordEvidence, Scored},
+    fixed::Fixed,
     generators,
     traits::{MembershipOf, NodeView},
     worker::{WorkerId, WorkerPair},
@@ -80,6 +81,8 @@ parameter_types! {
     pub static Workers: BTreeMap<NodeId, WorkerId> = BTreeMap::new();
     /// Everything that was handed to the reputation pallet.
     pub static Recorded: Vec<(NodeId, TopicId, Vec<Scored>)> = Vec::new();
+    /// Nodes, their outcomes at shared instances, and those of their peers.
+    pub static Compared: Vec<(NodeId, Fixed, Fixed)> = Vec::new();
     pub static Changed: Vec<(NodeId, TopicId)> = Vec::new();
     pub static SettledPerBlock: u32 = 16;
     pub static KeptRounds: u32 = 100;
@@ -177,7 +180,12 @@ impl RecordEvidence for Recorder {
         all.push((node.clone(), topic, scored.to_vec()));
         Recorded::set(all);
     }
-    fn record_secret(_: &NodeId, _: TopicId, _: &[Scored]) {
+    fn compare(node: &NodeId, _: TopicId, own: Fixed, peers: Fixed) {
+        let mut all = Compared::get();
+        all.push((node.clone(), own, peers));
+        Compared::set(all);
+    }
+    fn record_secret(_: &NodeId, _: TopicId, _: &NodeId, _: &[Scored]) {
         panic!("rounds are public")
     }
     fn manifest_changed(node: &NodeId, topic: TopicId) {
@@ -471,6 +479,7 @@ pub fn recorded(node: &NodeId) -> Vec<Scored> {
 pub fn new_test_ext() -> sp_io::TestExternalities {
     Nodes::set(BTreeMap::new());
     Recorded::set(Vec::new());
+    Compared::set(Vec::new());
     Changed::set(Vec::new());
     SettledPerBlock::set(16);
     KeptRounds::set(100);

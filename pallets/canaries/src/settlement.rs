@@ -18,6 +18,7 @@ use touchstone_primitives::{
     evidence::{NoteActivity, RecordEvidence, Scored},
     fixed::Fixed,
     traits::MembershipOf,
+    watch,
 };
 
 impl<T: Config> Pallet<T> {
@@ -62,10 +63,11 @@ impl<T: Config> Pallet<T> {
         if is_folding {
             nodes.iter().for_each(|node| Self::fold(&round, node));
         } else {
-            let answered = Self::answered(&round);
-            nodes
-                .iter()
-                .for_each(|node| Self::rate(&round, node, &answered));
+            let (answered, outcomes) = (Self::answered(&round), Self::outcomes(&round));
+            for node in nodes {
+                Self::rate(&round, node, &answered);
+                Self::compare(&round, node, &outcomes);
+            }
         }
         let done = to.saturating_sub(from);
         round.settlement = match (is_folding, to >= count) {
@@ -178,6 +180,41 @@ impl<T: Config> Pallet<T> {
             }
         }
         answered
+    }
+
+    /// What each node's group reached, by slot and node. Duties that give no evidence are not among them.
+    fn outcomes(round: &Round) -> Vec<(u8, AccountId32, bool)> {
+        let of = |node: &NodeId| {
+            let group = Self::group_of(node)?;
+            let ends = Ended::<T>::get(round.facts.id, node)?;
+            let passed = (0u8..).zip(ends).filter_map(move |(slot, end)| {
+                let passed = end.passed()?;
+                Some((slot, group.clone(), passed))
+            });
+            Some(passed)
+        };
+        round.nodes.iter().filter_map(of).flatten().collect()
+    }
+
+    /// Hands on how a node did on the instances that all groups got, and how its peers did.
+    fn compare(round: &Round, node: &NodeId, outcomes: &[(u8, AccountId32, bool)]) {
+        let facts = &round.facts;
+        let (Some(group), Some(ends)) = (Self::group_of(node), Ended::<T>::get(facts.id, node))
+        else {
+            return;
+        };
+        for (duty, end) in duties(facts, &group).iter().zip(&ends) {
+            let Some(passed) = end.passed().filter(|_| duty.shared) else {
+                continue;
+            };
+            let alike = outcomes.iter().filter(|(slot, ..)| *slot == duty.slot);
+            if let Some(peers) =
+                watch::peers(&group, alike.map(|(_, group, passed)| (group, *passed)))
+            {
+                let own = Fixed::from_int(passed.into());
+                T::Evidence::compare(node, facts.topic, own, peers);
+            }
+        }
     }
 
     /// Brings the pass rates up to date with the answers of a node. Answers that were not given say nothing about a task.

@@ -3,7 +3,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use crate::{
-    Accounts, Call, Config, Groups, History, MergedInto, Pallet, Rings,
+    Accounts, Call, Config, Drifts, Gaps, Groups, History, MergedInto, Pallet, Rings, Waiting,
     types::{MAX_FOLDS, MAX_OFFENCES},
 };
 use alloc::vec::Vec;
@@ -16,6 +16,7 @@ use touchstone_primitives::{
     fixed::Fixed,
     reputation::{Knobs, Penalty},
     traits::MembershipOf,
+    watch::{BASELINE, Drift, Gap, MAX_AUDITORS, MAX_WAITING, Queues},
     worker::WorkerId,
 };
 
@@ -48,6 +49,55 @@ fn add_known<T: Config>(n: u32) -> NodeId {
     for _ in 0..MAX_FOLDS {
         Pallet::<T>::record(&node, 0, &all);
     }
+    node
+}
+
+/// Duties of one family and epoch.
+fn alike(n: u32) -> Vec<Scored> {
+    let duty = Scored {
+        shared: true,
+        ..scored(1)
+    };
+    alloc::vec![duty; n as usize]
+}
+
+/// A node with full ring and history, full queues of outcomes that wait, the last `n` of which these duties match, and two full sides of
+/// auditors, of which the last one is returned.
+fn add_audited<T: Config>(n: u32, is_public: bool) -> (NodeId, NodeId) {
+    let node = add_known::<T>(0);
+    let auditor: NodeId = account("auditor", 0, 0);
+    let (mut queues, mut gap) = (Queues::default(), Gap::default());
+    for i in 0..MAX_WAITING {
+        let is_match = i + n >= MAX_WAITING;
+        let other = |epoch| Scored { epoch, ..scored(1) };
+        let epoch = if is_match { 1 } else { 2 };
+        queues.arrive(&other(if is_public { 3 } else { epoch }), None);
+        queues.arrive(&other(if is_public { epoch } else { 4 }), Some(&auditor));
+    }
+    for i in 1..MAX_AUDITORS {
+        let _ = gap.one.auditors.try_push(account("one", i, 0));
+        let _ = gap.other.auditors.try_push(account("other", i, 0));
+    }
+    let _ = gap.other.auditors.try_push(auditor.clone());
+    Waiting::<T>::insert(0, &node, queues);
+    Gaps::<T>::insert(0, &node, gap);
+    (node, auditor)
+}
+
+/// A node that is flagged for drift.
+fn add_drifted<T: Config>() -> NodeId {
+    let node = add_known::<T>(0);
+    let mut drift = Drift::default();
+    for n in 0..=u32::MAX {
+        let own = Fixed::from_int((n < BASELINE).into());
+        if drift
+            .observe(own, Fixed::ONE, 0, T::FalseAlarms::get())
+            .is_some()
+        {
+            break;
+        }
+    }
+    Drifts::<T>::insert(0, &node, drift);
     node
 }
 
@@ -104,17 +154,73 @@ mod benchmarks {
         Ok(())
     }
 
-    /// Ring and history are full.
+    #[benchmark]
+    fn clear_flag() -> Result<(), BenchmarkError> {
+        let origin =
+            T::GovernOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
+        let node = add_drifted::<T>();
+        #[extrinsic_call]
+        _(origin as T::RuntimeOrigin, node.clone(), 0, Offence::Drift);
+        assert_eq!(Drifts::<T>::get(0, node).exonerations, 1);
+        Ok(())
+    }
+
+    /// The group's history is full.
+    #[benchmark]
+    fn confirm_drift() -> Result<(), BenchmarkError> {
+        let origin =
+            T::GovernOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
+        let node = add_drifted::<T>();
+        for _ in 0..MAX_OFFENCES {
+            Pallet::<T>::offence(&node, 0, Offence::Drift);
+        }
+        #[extrinsic_call]
+        _(origin as T::RuntimeOrigin, node.clone(), 0);
+        assert!(Drifts::<T>::get(0, node).flag.is_none());
+        Ok(())
+    }
+
+    /// The baseline is complete.
+    #[benchmark]
+    fn compare() -> Result<(), BenchmarkError> {
+        let node = add_known::<T>(0);
+        let third = Fixed::ratio(1, 3);
+        for _ in 0..=BASELINE {
+            Pallet::<T>::compare(&node, 0, Fixed::ONE, third);
+        }
+        #[block]
+        {
+            Pallet::<T>::compare(&node, 0, Fixed::ZERO, third);
+        }
+        assert_eq!(Drifts::<T>::get(0, node).since.pairs, 2);
+        Ok(())
+    }
+
+    /// Ring, history, queues and sides are full, and every duty finds a partner.
     #[benchmark]
     fn record(n: Linear<1, 64>) -> Result<(), BenchmarkError> {
-        let node = add_known::<T>(0);
-        let duties: Vec<_> = (1_000..1_000 + n).map(scored).collect();
+        let (node, _) = add_audited::<T>(n, true);
+        let duties = alike(n);
         #[block]
         {
             Pallet::<T>::record(&node, 0, &duties);
         }
+        assert_eq!(Gaps::<T>::get(0, &node).other.recent.pairs, n);
         assert_eq!(Rings::<T>::get(0, &node).len() as u32, RING_LENGTH);
         assert_eq!(History::<T>::get(0, &node).len() as u32, MAX_FOLDS);
+        Ok(())
+    }
+
+    /// History, queues and sides are full, and every duty finds a partner.
+    #[benchmark]
+    fn record_secret(n: Linear<1, 64>) -> Result<(), BenchmarkError> {
+        let (node, auditor) = add_audited::<T>(n, false);
+        let duties = alike(n);
+        #[block]
+        {
+            Pallet::<T>::record_secret(&node, 0, &auditor, &duties);
+        }
+        assert_eq!(Gaps::<T>::get(0, &node).other.recent.pairs, n);
         Ok(())
     }
 

@@ -25,9 +25,14 @@
 //! * **Ring**: the last answers to tasks that every node got, from which the correlation of two nodes' errors is computed.
 //! * **Knobs**: half-life, prior, cap and the rest; one set for the network, with exceptions by topic that the governing origin sets.
 //!   A new half-life also applies to the time since an account's last fold. How fast `S` recovers is the same everywhere.
+//! * **Drift**: a node became worse than peers of other groups on the same tasks, compared with how it stood to them at first.
+//! * **Gap**: a node is better at public canaries than at secret ones like them.
+//! * **Flag**: drift or a gap beyond what chance explains. It costs nothing by itself: drift is confirmed or cleared by the governing origin, a gap is
+//!   confirmed by other auditors than those that saw it first, or lapses.
 //! * **Mass cap**: most evidence that a node can gain on a topic in one epoch. Beyond it all answers of the epoch count in proportion.
 //!
-//! The rules are in [`touchstone_primitives::reputation`] and [`touchstone_primitives::influence`]; this pallet keeps the state.
+//! The rules are in [`touchstone_primitives::reputation`], [`touchstone_primitives::influence`], [`touchstone_primitives::independence`] and
+//! [`touchstone_primitives::watch`]; this pallet keeps the state.
 //!
 //! ## Example
 #![doc = docify::embed!("src/tests/recording.rs", evidence_adds_up_and_fades)]
@@ -41,6 +46,7 @@ mod recording;
 mod try_state;
 pub mod types;
 mod views;
+mod watching;
 pub mod weights;
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -65,10 +71,11 @@ pub mod pallet {
     use touchstone_primitives::{
         H256, Moment, NodeId,
         apis::TopicId,
-        evidence::{BondOf, NullRateOf, Offence},
+        evidence::{BondOf, NullRateOf, Offence, OriginOf},
         fixed::Fixed,
         reputation::{Fold, Knobs, Penalty},
         traits::MembershipOf,
+        watch::{Drift, Flag, Gap, Queues},
     };
 
     /// Version of the storage layout.
@@ -91,6 +98,12 @@ pub mod pallet {
 
         /// Gives what answers that need no thought reach.
         type NullRates: NullRateOf;
+
+        /// Gives operators and models of nodes.
+        type Origins: OriginOf;
+
+        /// Chance that a watch ever flags a node that did nothing, in (0, 1).
+        type FalseAlarms: Get<Fixed>;
 
         /// The chain's clock.
         type Time: Time<Moment = Moment>;
@@ -116,6 +129,21 @@ pub mod pallet {
     #[pallet::storage]
     pub type History<T: Config> =
         StorageDoubleMap<_, Twox64Concat, TopicId, Blake2_128Concat, NodeId, Folds, ValueQuery>;
+
+    /// Whether each node became worse than its peers on a topic.
+    #[pallet::storage]
+    pub type Drifts<T: Config> =
+        StorageDoubleMap<_, Twox64Concat, TopicId, Blake2_128Concat, NodeId, Drift, ValueQuery>;
+
+    /// Whether each node is better at public canaries of a topic than at secret ones.
+    #[pallet::storage]
+    pub type Gaps<T: Config> =
+        StorageDoubleMap<_, Twox64Concat, TopicId, Blake2_128Concat, NodeId, Gap, ValueQuery>;
+
+    /// Outcomes of each node on a topic that wait for one to be compared with.
+    #[pallet::storage]
+    pub type Waiting<T: Config> =
+        StorageDoubleMap<_, Twox64Concat, TopicId, Blake2_128Concat, NodeId, Queues, ValueQuery>;
 
     /// Groups with offences. Never removed.
     #[pallet::storage]
@@ -161,6 +189,28 @@ pub mod pallet {
             safety: Fixed,
             slashed: u128,
         },
+        /// A node became worse, or is better at public canaries than at secret ones, beyond what chance explains. Costs nothing by itself.
+        FlagRaised {
+            node: NodeId,
+            topic: TopicId,
+            offence: Offence,
+            flag: Flag,
+        },
+        /// A flag was confirmed: a gap by other auditors, whose numbers stand beside it, drift by the governing origin.
+        FlagConfirmed {
+            node: NodeId,
+            topic: TopicId,
+            offence: Offence,
+            flag: Flag,
+            by_others: Option<Flag>,
+        },
+        /// A flag lapsed or was cleared, after which the node has been exonerated so often.
+        FlagCleared {
+            node: NodeId,
+            topic: TopicId,
+            offence: Offence,
+            exonerations: u32,
+        },
         /// A topic got its own parameters, or gave them up.
         KnobsSet {
             topic: TopicId,
@@ -192,12 +242,19 @@ pub mod pallet {
         AlreadyMerged,
         /// The member is a group of its own already. Nothing is to be done.
         NotMerged,
+        /// The node has no such flag on the topic. See `touchstone reputation flags`.
+        NotFlagged,
     }
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn integrity_test() {
             assert!(T::Knobs::get().is_valid(), "parameters out of range");
+            let alarms = T::FalseAlarms::get();
+            assert!(
+                !alarms.is_zero() && alarms < Fixed::ONE,
+                "false alarms out of range"
+            );
         }
 
         #[cfg(feature = "try-runtime")]
@@ -251,6 +308,25 @@ pub mod pallet {
         pub fn split_group(origin: OriginFor<T>, member: NodeId) -> DispatchResult {
             T::GovernOrigin::ensure_origin(origin)?;
             Self::do_split_group(member)
+        }
+
+        /// Clear a node's flag for drift or a gap. To be flagged again takes twice the evidence. Origin: governing.
+        #[pallet::call_index(4)]
+        pub fn clear_flag(
+            origin: OriginFor<T>,
+            node: NodeId,
+            topic: TopicId,
+            offence: Offence,
+        ) -> DispatchResult {
+            T::GovernOrigin::ensure_origin(origin)?;
+            Self::do_clear_flag(node, topic, offence)
+        }
+
+        /// Confirm that a node that is flagged for drift became worse, which costs what the offence costs. Origin: governing.
+        #[pallet::call_index(5)]
+        pub fn confirm_drift(origin: OriginFor<T>, node: NodeId, topic: TopicId) -> DispatchResult {
+            T::GovernOrigin::ensure_origin(origin)?;
+            Self::do_confirm_drift(node, topic)
         }
     }
 }

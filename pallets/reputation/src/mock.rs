@@ -9,8 +9,9 @@ use touchstone_primitives::{
     H256, Moment, NodeId,
     apis::TopicId,
     consortium::{NodeStatus, Roles},
-    evidence::{BondOf, NullRateOf, RecordEvidence, Scored},
+    evidence::{BondOf, NullRateOf, OriginOf, RecordEvidence, Scored},
     fixed::Fixed,
+    independence::Origin,
     reputation::Knobs,
     traits::{MembershipOf, NodeView},
     worker::WorkerId,
@@ -52,6 +53,9 @@ parameter_types! {
     pub static Nodes: BTreeMap<NodeId, (NodeId, NodeStatus)> = BTreeMap::new();
     pub static Bonds: BTreeMap<NodeId, u128> = BTreeMap::new();
     pub static NullRate: Fixed = Fixed::percent(10);
+    pub static FalseAlarms: Fixed = Fixed::ratio(1, 100_000);
+    /// Bases of nodes; the others have one of their own.
+    pub static Bases: BTreeMap<NodeId, H256> = BTreeMap::new();
 }
 
 pub const START: Moment = 1_000_000;
@@ -60,10 +64,12 @@ pub const BOND: u128 = 1_000_000_000_000_000;
 
 impl pallet_reputation::Config for Test {
     type Bonds = Consortium;
+    type FalseAlarms = FalseAlarms;
     type GovernOrigin = EnsureRoot<AccountId32>;
     type Knobs = Network;
     type Membership = Consortium;
     type NullRates = Canaries;
+    type Origins = Consortium;
     type Time = Clock;
     type WeightInfo = ();
 }
@@ -119,6 +125,19 @@ impl BondOf for Consortium {
         let amount = part.of(Self::bond(&member));
         set_bond(member.clone(), Self::bond(&member) - amount);
         amount
+    }
+}
+
+impl OriginOf for Consortium {
+    fn origin(node: &NodeId, _: TopicId) -> Option<Origin> {
+        let (operator, _) = Nodes::get().get(node)?.clone();
+        let own = <[u8; 32]>::from(node.clone());
+        Some(Origin {
+            operator,
+            base: Bases::get().get(node).copied().unwrap_or(H256(own)),
+            adapter: None,
+            family: None,
+        })
     }
 }
 
@@ -191,6 +210,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     Now::set(START);
     Network::set(Knobs::default());
     NullRate::set(Fixed::percent(10));
+    Bases::set(BTreeMap::new());
     Nodes::set(
         (1..=10)
             .map(|n| (node(n), (id(n), NodeStatus::Active)))

@@ -45,7 +45,8 @@ impl<T: Config> Pallet<T> {
             .map_or_else(Account::default, |stored| stored.account)
     }
 
-    fn fold(node: &NodeId, topic: TopicId, scored: &[Scored], is_secret: bool) {
+    fn fold(node: &NodeId, topic: TopicId, auditor: Option<&NodeId>, scored: &[Scored]) {
+        let is_secret = auditor.is_some();
         let Some(member) = Self::member_of(node, topic) else {
             log::debug!(target: crate::LOG_TARGET, "evidence of the unknown node {node:?}");
             return;
@@ -60,8 +61,10 @@ impl<T: Config> Pallet<T> {
         if is_new_owner {
             Rings::<T>::remove(topic, node);
             History::<T>::remove(topic, node);
+            Self::forget_watches(node, topic);
         }
-        Accounts::<T>::insert(topic, node, NodeAccount { member, account });
+        let stored = NodeAccount { member, account };
+        Accounts::<T>::insert(topic, node, &stored);
         History::<T>::mutate(topic, node, |history| push(history, fold));
         if !is_secret && scored.iter().any(|duty| duty.shared) {
             Rings::<T>::mutate(topic, node, |ring| {
@@ -75,16 +78,21 @@ impl<T: Config> Pallet<T> {
             topic,
             fold,
         });
+        Self::match_up(node, topic, &stored.member, auditor, scored);
     }
 }
 
 impl<T: Config> RecordEvidence for Pallet<T> {
     fn record(node: &NodeId, topic: TopicId, scored: &[Scored]) {
-        Self::fold(node, topic, scored, false)
+        Self::fold(node, topic, None, scored)
     }
 
-    fn record_secret(node: &NodeId, topic: TopicId, scored: &[Scored]) {
-        Self::fold(node, topic, scored, true)
+    fn record_secret(node: &NodeId, topic: TopicId, auditor: &NodeId, scored: &[Scored]) {
+        Self::fold(node, topic, Some(auditor), scored)
+    }
+
+    fn compare(node: &NodeId, topic: TopicId, own: Fixed, peers: Fixed) {
+        Self::do_compare(node, topic, own, peers)
     }
 
     fn manifest_changed(node: &NodeId, topic: TopicId) {
@@ -100,6 +108,7 @@ impl<T: Config> RecordEvidence for Pallet<T> {
                 evidence: tally.evidence,
                 passed: tally.passed,
             });
+            Self::watch_anew(node, topic);
         }
     }
 

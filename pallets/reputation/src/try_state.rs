@@ -2,13 +2,20 @@
 
 #![cfg(any(feature = "std", feature = "try-runtime"))]
 
-use crate::{Accounts, Config, Groups, History, MergedInto, Pallet, Penalties, Rings, TopicKnobs};
+use crate::{
+    Accounts, Config, Drifts, Gaps, Groups, History, MergedInto, Pallet, Penalties, Rings,
+    TopicKnobs, Waiting,
+};
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
-use touchstone_primitives::{fixed::Fixed, reputation::Tally};
+use touchstone_primitives::{
+    fixed::Fixed,
+    reputation::Tally,
+    watch::{BASELINE, Flag, Sums},
+};
 
 impl<T: Config> Pallet<T> {
-    /// Checks that sums are consistent and not from the future, that rings belong to accounts and are in order, that groups are
+    /// Checks that sums are consistent and not from the future, that rings and watches belong to accounts and are in order, that groups are
     /// merged one level deep, and that parameters are in range.
     pub fn do_try_state() -> Result<(), TryRuntimeError> {
         let now = Self::now();
@@ -51,6 +58,53 @@ impl<T: Config> Pallet<T> {
             ensure!(
                 folds.iter().is_sorted_by_key(|fold| fold.at),
                 "history out of order"
+            );
+        }
+        let is_count = |sums: &Sums| {
+            sums.squares <= sums.sum && sums.sum <= Fixed::from_int(sums.pairs.into())
+        };
+        let is_past = |flag: &Option<Flag>| flag.is_none_or(|flag| flag.at <= now);
+        for (topic, node, drift) in Drifts::<T>::iter() {
+            ensure!(
+                Accounts::<T>::contains_key(topic, &node),
+                "drift without account"
+            );
+            ensure!(
+                drift.baseline.pairs <= BASELINE
+                    && drift.admitted.is_some() == (drift.baseline.pairs == BASELINE),
+                "a baseline that is complete and is not"
+            );
+            ensure!(
+                is_count(&drift.baseline) && drift.since.mean <= Fixed::ONE && is_past(&drift.flag),
+                "sums out of range, or a flag from the future"
+            );
+        }
+        for (topic, node, gap) in Gaps::<T>::iter() {
+            ensure!(
+                Accounts::<T>::contains_key(topic, &node),
+                "gap without account"
+            );
+            ensure!(
+                gap.one.recent.mean <= Fixed::ONE
+                    && gap.other.recent.mean <= Fixed::ONE
+                    && is_past(&gap.flag),
+                "a mean out of range, or a flag from the future"
+            );
+            let others = &gap.other.auditors;
+            ensure!(
+                !gap.one.auditors.iter().any(|group| others.contains(group)),
+                "an auditor on both sides"
+            );
+        }
+        for (topic, node, queues) in Waiting::<T>::iter() {
+            ensure!(
+                Accounts::<T>::contains_key(topic, &node),
+                "waiting outcomes without account"
+            );
+            let is_alone = |public| !queues.secret.iter().any(|secret| secret.is_like(public));
+            ensure!(
+                queues.public.iter().all(is_alone),
+                "partners that were not matched"
             );
         }
         for group in Groups::<T>::iter_values() {

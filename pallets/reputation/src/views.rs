@@ -1,16 +1,21 @@
 //! What other pallets and the runtime API read.
 
-use crate::{Accounts, Config, Groups, History, Pallet, Rings, types::NodeAccount};
+use crate::{Accounts, Config, Drifts, Gaps, Groups, History, Pallet, Rings, types::NodeAccount};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
+use frame_support::traits::Get;
 use touchstone_primitives::{
     NodeId,
-    apis::{Explanation, GroupInfo, Leader, Ranking, RankingRow, TopicId, TopicStanding},
+    apis::{
+        Correlations, Explanation, GroupInfo, Leader, MAX_CORRELATED, PairCorrelation, Ranking,
+        RankingRow, TopicId, TopicStanding, Watched,
+    },
     consortium::NodeStatus,
-    evidence::{CompetenceOf, GroupWeight, NullRateOf, Offence, RingEntry, Standing},
+    evidence::{CompetenceOf, GroupWeight, NullRateOf, Offence, OriginOf, RingEntry, Standing},
     fixed::{Fixed, decay},
+    independence,
     influence::{self, Bar, Candidate, Electorate},
     reputation::{self, Fold, Penalty},
     traits::MembershipOf,
@@ -163,6 +168,55 @@ impl<T: Config> Pallet<T> {
     /// The node's last answers to shared instances, oldest first: what correlations are computed from.
     pub fn ring(node: &NodeId, topic: TopicId) -> Vec<RingEntry> {
         Rings::<T>::get(topic, node).into_inner()
+    }
+
+    /// How far the nodes of the topic err alike, with everything it is made of.
+    pub fn correlations(topic: TopicId) -> Correlations {
+        let (now, half_life) = (Self::now(), Self::knobs_of(topic).half_life);
+        let mut known: Vec<_> = Rings::<T>::iter_prefix(topic)
+            .filter_map(|(node, ring)| {
+                let origin = T::Origins::origin(&node, topic)?;
+                Some((node, origin, ring))
+            })
+            .take(MAX_CORRELATED as usize)
+            .collect();
+        known.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        let mut pairs = Vec::new();
+        for (one, (_, origin, ring)) in (0_u32..).zip(&known) {
+            let later = (0_u32..).zip(&known).skip(one.saturating_add(1) as usize);
+            pairs.extend(later.map(|(other, (_, its_origin, its_ring))| {
+                let floor = independence::floor(origin, its_origin);
+                PairCorrelation {
+                    one,
+                    other,
+                    correlation: independence::correlation(ring, its_ring, floor, now, half_life),
+                }
+            }));
+        }
+        Correlations {
+            topic,
+            now,
+            half_life,
+            nodes: known
+                .into_iter()
+                .map(|(node, origin, _)| (node, origin))
+                .collect(),
+            pairs,
+        }
+    }
+
+    /// What is watched of the nodes of the topic, by node.
+    pub fn watched(topic: TopicId) -> Vec<Watched> {
+        let mut nodes: Vec<_> = Accounts::<T>::iter_key_prefix(topic).collect();
+        nodes.sort();
+        let watched = |node| Watched {
+            topic,
+            alpha: T::FalseAlarms::get(),
+            drift: Drifts::<T>::get(topic, &node),
+            gap: Gaps::<T>::get(topic, &node),
+            node,
+        };
+        nodes.into_iter().map(watched).collect()
     }
 
     /// The first `places` nodes of every topic.

@@ -1,6 +1,7 @@
 //! Weights of the calls of `pallet_reputation` and of what other pallets call. ESTIMATES, not measured yet: run `scripts/bench/weights`.
 //!
-//! Estimated from reads, writes and the sizes of the values (ring 8 KiB, history 4 KiB), well above what a call can take.
+//! Estimated from reads, writes and the sizes of the values (ring 8 KiB, history 4 KiB, waiting outcomes 16 KiB at most) and
+//! of the logarithms that a bet takes, well above what a call can take.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
@@ -17,8 +18,16 @@ pub trait WeightInfo {
 	fn merge_groups() -> Weight;
 	/// `split_group`.
 	fn split_group() -> Weight;
-	/// `record` of `n` duties, `n` in 1..=64.
+	/// `clear_flag`.
+	fn clear_flag() -> Weight;
+	/// `confirm_drift`.
+	fn confirm_drift() -> Weight;
+	/// `record` of `n` duties, `n` in 1..=64, each of which finds a partner.
 	fn record(n: u32, ) -> Weight;
+	/// `record_secret` of `n` duties, `n` in 1..=64, each of which finds a partner.
+	fn record_secret(n: u32, ) -> Weight;
+	/// `compare`.
+	fn compare() -> Weight;
 	/// `manifest_changed`.
 	fn manifest_changed() -> Weight;
 	/// `offence`.
@@ -48,16 +57,34 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
+	fn clear_flag() -> Weight {
+		Weight::from_parts(60000000, 10000)
+			.saturating_add(T::DbWeight::get().reads(1_u64))
+			.saturating_add(T::DbWeight::get().writes(1_u64))
+	}
+	fn confirm_drift() -> Weight {
+		Weight::from_parts(200000000, 20000)
+			.saturating_add(T::DbWeight::get().reads(9_u64))
+			.saturating_add(T::DbWeight::get().writes(6_u64))
+	}
 	fn record(n: u32, ) -> Weight {
-		Weight::from_parts(120000000, 20000)
-			.saturating_add(Weight::from_parts(2000000, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(6_u64))
-			.saturating_add(T::DbWeight::get().writes(3_u64))
+		Weight::from_parts(250000000, 50000)
+			.saturating_add(Weight::from_parts(150000000, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(18_u64))
+			.saturating_add(T::DbWeight::get().writes(10_u64))
+	}
+	fn record_secret(n: u32, ) -> Weight {
+		Self::record(n)
+	}
+	fn compare() -> Weight {
+		Weight::from_parts(200000000, 10000)
+			.saturating_add(T::DbWeight::get().reads(3_u64))
+			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn manifest_changed() -> Weight {
-		Weight::from_parts(40000000, 5000)
-			.saturating_add(T::DbWeight::get().reads(2_u64))
-			.saturating_add(T::DbWeight::get().writes(1_u64))
+		Weight::from_parts(60000000, 10000)
+			.saturating_add(T::DbWeight::get().reads(5_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 	fn offence() -> Weight {
 		Weight::from_parts(150000000, 20000)
@@ -92,16 +119,34 @@ impl WeightInfo for () {
 			.saturating_add(ParityDbWeight::get().reads(3_u64))
 			.saturating_add(ParityDbWeight::get().writes(2_u64))
 	}
+	fn clear_flag() -> Weight {
+		Weight::from_parts(60000000, 10000)
+			.saturating_add(ParityDbWeight::get().reads(1_u64))
+			.saturating_add(ParityDbWeight::get().writes(1_u64))
+	}
+	fn confirm_drift() -> Weight {
+		Weight::from_parts(200000000, 20000)
+			.saturating_add(ParityDbWeight::get().reads(9_u64))
+			.saturating_add(ParityDbWeight::get().writes(6_u64))
+	}
 	fn record(n: u32, ) -> Weight {
-		Weight::from_parts(120000000, 20000)
-			.saturating_add(Weight::from_parts(2000000, 0).saturating_mul(n.into()))
-			.saturating_add(ParityDbWeight::get().reads(6_u64))
-			.saturating_add(ParityDbWeight::get().writes(3_u64))
+		Weight::from_parts(250000000, 50000)
+			.saturating_add(Weight::from_parts(150000000, 0).saturating_mul(n.into()))
+			.saturating_add(ParityDbWeight::get().reads(18_u64))
+			.saturating_add(ParityDbWeight::get().writes(10_u64))
+	}
+	fn record_secret(n: u32, ) -> Weight {
+		Self::record(n)
+	}
+	fn compare() -> Weight {
+		Weight::from_parts(200000000, 10000)
+			.saturating_add(ParityDbWeight::get().reads(3_u64))
+			.saturating_add(ParityDbWeight::get().writes(1_u64))
 	}
 	fn manifest_changed() -> Weight {
-		Weight::from_parts(40000000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(2_u64))
-			.saturating_add(ParityDbWeight::get().writes(1_u64))
+		Weight::from_parts(60000000, 10000)
+			.saturating_add(ParityDbWeight::get().reads(5_u64))
+			.saturating_add(ParityDbWeight::get().writes(4_u64))
 	}
 	fn offence() -> Weight {
 		Weight::from_parts(150000000, 20000)

@@ -5,8 +5,10 @@ use crate::{
     apis::TopicId,
     evidence::{GroupWeight, Offence, RingEntry, Standing},
     fixed::Fixed,
+    independence::{self, Correlation, Origin},
     influence::{self, Candidate, Electorate, Eligibility},
     reputation::{self, Account, Fold, Knobs, Penalty, Safety},
+    watch::{Drift, Gap},
 };
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -163,6 +165,73 @@ pub struct Leader {
     pub weight: Fixed,
 }
 
+/// Most nodes whose correlations are shown.
+pub const MAX_CORRELATED: u32 = 100;
+
+/// The correlation of two nodes, by their places among the nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PairCorrelation {
+    /// Place of the one.
+    pub one: u32,
+    /// Place of the other, above `one`.
+    pub other: u32,
+    /// How far they err alike.
+    pub correlation: Correlation,
+}
+
+/// How far the nodes of a topic err alike.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Correlations {
+    /// The topic.
+    pub topic: TopicId,
+    /// The chain's time.
+    pub now: Moment,
+    /// Milliseconds after which a shared canary counts half.
+    pub half_life: u64,
+    /// Nodes that serve the topic and have answered shared canaries, by id, at most [`MAX_CORRELATED`].
+    pub nodes: Vec<(NodeId, Origin)>,
+    /// Every two of them, in order.
+    pub pairs: Vec<PairCorrelation>,
+}
+
+impl Correlations {
+    /// `rho` of the nodes at these places; 0 of places that are none.
+    pub fn rho(&self, one: usize, other: usize) -> Fixed {
+        let (one, other) = (one.min(other) as u32, one.max(other) as u32);
+        if one == other {
+            return Fixed::ONE;
+        }
+        self.pairs
+            .binary_search_by_key(&(one, other), |pair| (pair.one, pair.other))
+            .ok()
+            .and_then(|place| self.pairs.get(place))
+            .map_or(Fixed::ZERO, |pair| pair.correlation.rho)
+    }
+
+    /// `n_eff`: for how many independent nodes all of them count.
+    pub fn effective(&self) -> Fixed {
+        independence::effective_number(self.nodes.len(), |i, j| self.rho(i, j))
+    }
+}
+
+/// What is watched of a node on a topic.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Watched {
+    /// The topic.
+    pub topic: TopicId,
+    /// The node.
+    pub node: NodeId,
+    /// Chance that a watch ever flags a node that did nothing.
+    pub alpha: Fixed,
+    /// Whether it became worse.
+    pub drift: Drift,
+    /// Whether it is better at public canaries.
+    pub gap: Gap,
+}
+
 sp_api::decl_runtime_apis! {
     /// Reputation and influence.
     pub trait ReputationApi {
@@ -176,6 +245,10 @@ sp_api::decl_runtime_apis! {
         fn history(node: NodeId, topic: TopicId) -> Vec<Fold>;
         /// The node's last answers to shared instances, oldest first: what correlations are computed from.
         fn ring(node: NodeId, topic: TopicId) -> Vec<RingEntry>;
+        /// How far the nodes of the topic err alike, with everything it is made of.
+        fn correlations(topic: TopicId) -> Correlations;
+        /// What is watched of the nodes of the topic, by node.
+        fn watched(topic: TopicId) -> Vec<Watched>;
         /// The first `places` nodes of every topic.
         fn leaderboard(places: u32) -> Vec<Leader>;
         /// The group to which the member counts.

@@ -21,7 +21,15 @@ use sp_runtime::{
     generic::Era,
     traits::{BlakeTwo256, Hash},
 };
-use touchstone_primitives::{reputation::Knobs, traits::Motions};
+use touchstone_primitives::{
+    NodeId,
+    apis::TopicId,
+    evidence::OriginOf,
+    fixed::Fixed,
+    independence::Origin,
+    reputation::Knobs,
+    traits::{MembershipOf, Motions},
+};
 
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -97,6 +105,9 @@ pub mod dynamic_params {
         /// Half-life, prior, cap and the rest, for topics without their own.
         #[codec(index = 0)]
         pub static Network: Knobs = Knobs::default();
+        /// Chance that a watch ever flags a node that did nothing: 1/100 over 1,000 of them.
+        #[codec(index = 1)]
+        pub static FalseAlarms: Fixed = Fixed::ratio(1, 100_000);
     }
 }
 
@@ -200,12 +211,32 @@ impl pallet_canaries::Config for Runtime {
     type WeightInfo = pallet_canaries::weights::SubstrateWeight<Runtime>;
 }
 
+/// Who runs a node and with which model: the member's group, the base and adapter that it is enrolled with, and the family of that base.
+pub struct Origins;
+impl OriginOf for Origins {
+    fn origin(node: &NodeId, topic: TopicId) -> Option<Origin> {
+        let member = <Consortium as MembershipOf<AccountId>>::node(node)?.member;
+        let enrolment = pallet_canaries::Enrolments::<Runtime>::get(topic, node)?;
+        let served = enrolment.served_in(CurrentSession::get());
+        let family = pallet_registry::Models::<Runtime>::get(served.base)
+            .map(|model| BlakeTwo256::hash(&model.record.provenance.base_lineage));
+        Some(Origin {
+            operator: Reputation::group_of(&member),
+            base: served.base,
+            adapter: served.adapter,
+            family,
+        })
+    }
+}
+
 impl pallet_reputation::Config for Runtime {
     type Bonds = Consortium;
+    type FalseAlarms = dynamic_params::reputation::FalseAlarms;
     type GovernOrigin = TwoThirdsOrRoot;
     type Knobs = dynamic_params::reputation::Network;
     type Membership = Consortium;
     type NullRates = Canaries;
+    type Origins = Origins;
     type Time = Timestamp;
     type WeightInfo = pallet_reputation::weights::SubstrateWeight<Runtime>;
 }

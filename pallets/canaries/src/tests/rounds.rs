@@ -166,6 +166,30 @@ fn nodes_are_settled_a_few_at_a_time_with_the_same_result() {
 }
 
 #[test]
+fn nodes_are_compared_with_peers_on_shared_instances_only() {
+    run(|| {
+        // Slots 0 and 4 are shared. Node 2 is wrong at the first, node 3 is silent at the second, node 4 is away and excused.
+        let mut two = right_answers(0, &node(2));
+        two[0] = Some("wrong".into());
+        let mut three = right_answers(0, &node(3));
+        three[4] = None;
+        let one = right_answers(0, &node(1));
+        play(0, &[(node(1), one), (node(2), two), (node(3), three)]);
+        let of = |n| {
+            let all = Compared::get()
+                .into_iter()
+                .filter(|(of, ..)| *of == node(n));
+            all.map(|(_, own, peers)| (own, peers)).collect::<Vec<_>>()
+        };
+        let (right, half, wrong) = (Fixed::ONE, Fixed::HALF, Fixed::ZERO);
+        assert_eq!(of(1), [(right, half), (right, half)]);
+        assert_eq!(of(2), [(wrong, right), (right, half)]);
+        assert_eq!(of(3), [(right, half), (wrong, right)]);
+        assert_eq!(of(4), []);
+    });
+}
+
+#[test]
 fn what_others_pass_lowers_the_worth_of_a_family() {
     run(|| {
         let answers: Vec<_> = (1..=4)

@@ -14,6 +14,8 @@ use touchstone_primitives::{
     evidence::{Offence, RingEntry},
     fixed::{Fixed, Signed},
     reputation::{Account, Fold, Knobs, Penalty, Safety, Tally},
+    significance::Stream,
+    watch::{Drift, Flag, Gap, Queues, Recent, Side, Sums, Waiting},
 };
 
 fn hex(value: impl Encode) -> String {
@@ -170,6 +172,90 @@ fn parameters_have_their_layout() {
         bond: bits(2),
     };
     assert_eq!(hex(penalty), [fixed(1), fixed(2)].concat());
+}
+
+#[test]
+fn watches_have_their_layout() {
+    let sums = |n: u8| Sums {
+        pairs: n.into(),
+        sum: bits(u128::from(n) + 1),
+        squares: bits(u128::from(n) + 2),
+    };
+    let recent = |n: u8| Recent {
+        pairs: n.into(),
+        mean: bits(u128::from(n) + 1),
+    };
+    let recent_hex = |n: u8| format!("{n:02x}000000{}", fixed(n + 1));
+    let sums_hex = |n: u8| format!("{n:02x}000000{}{}", fixed(n + 1), fixed(n + 2));
+    let stream = format!(
+        "{}{}",
+        "00".repeat(8),
+        format!("{}80", "00".repeat(7)).repeat(4)
+    );
+    let flag = Flag {
+        at: 1,
+        pairs: 2,
+        gap: Signed::from_bits(3),
+        admitted: Signed::from_bits(4),
+        evidence: Signed::from_bits(5),
+        bits: 6,
+    };
+    let flag_hex = [
+        "01".into(),
+        long(1),
+        "02000000".into(),
+        (3..=5).map(fixed).collect(),
+        "06000000".into(),
+    ]
+    .concat();
+    let drift = Drift {
+        baseline: sums(1),
+        admitted: Some(bits(9)),
+        since: recent(4),
+        stream: Stream::default(),
+        exonerations: 7,
+        flag: Some(flag),
+    };
+    let expected = [
+        sums_hex(1),
+        format!("01{}", fixed(9)),
+        recent_hex(4),
+        stream.clone(),
+        "07000000".into(),
+        flag_hex.clone(),
+    ];
+    assert_eq!(hex(drift), expected.concat());
+    assert_eq!(Drift::max_encoded_len(), drift.encoded_size());
+    let side = |n: u8| Side {
+        auditors: vec![id(n)].try_into().unwrap(),
+        recent: recent(n),
+        stream: Stream::default(),
+    };
+    let gap = Gap {
+        one: side(1),
+        other: side(2),
+        exonerations: 3,
+        flag: None,
+    };
+    let side_hex = |n: u8| {
+        let auditors = format!("04{}", format!("{n:02x}").repeat(32));
+        [auditors, recent_hex(n), stream.clone()].concat()
+    };
+    let expected = [side_hex(1), side_hex(2), "0300000000".into()];
+    assert_eq!(hex(gap), expected.concat());
+    let waiting = |auditor| Waiting {
+        family: [5; 8],
+        epoch: 6,
+        outcome: bits(7),
+        auditor,
+    };
+    let queues = Queues {
+        public: vec![waiting(None)].try_into().unwrap(),
+        secret: vec![waiting(Some(id(8)))].try_into().unwrap(),
+    };
+    let outcome = format!("04{}06000000{}", "05".repeat(8), fixed(7));
+    let expected = [&outcome, "00", &outcome, "01", &"08".repeat(32)];
+    assert_eq!(hex(queues), expected.concat());
 }
 
 #[test]

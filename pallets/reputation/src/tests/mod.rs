@@ -5,3 +5,4 @@ mod layout;
 mod recording;
 mod soundness;
 mod views;
+mod watching;

@@ -10,7 +10,10 @@ use touchstone_primitives::{
 
 #[derive(Clone, Debug)]
 enum Step {
-    Record(u8, Vec<(u32, u32, bool)>, bool),
+    Record(u8, Vec<(u32, u32, bool)>, Option<u8>),
+    Compare(u8, bool, u32),
+    Clear(u8, usize),
+    Confirm(u8),
     Wait(u64),
     Offend(u8, usize),
     Change(u8),
@@ -24,7 +27,10 @@ fn step() -> impl Strategy<Value = Step> {
     let who = || 1_u8..=6;
     let duties = prop::collection::vec((0_u32..8, 0_u32..=120, any::<bool>()), 0..12);
     prop_oneof![
-        8 => (who(), duties, any::<bool>()).prop_map(|(n, duties, secret)| Step::Record(n, duties, secret)),
+        8 => (who(), duties, prop::option::of(who())).prop_map(|(n, duties, auditor)| Step::Record(n, duties, auditor)),
+        4 => (who(), any::<bool>(), 0_u32..=100).prop_map(|(n, own, peers)| Step::Compare(n, own, peers)),
+        1 => (who(), 0_usize..4).prop_map(|(n, offence)| Step::Clear(n, offence)),
+        1 => who().prop_map(Step::Confirm),
         4 => (0_u64..60 * DAY).prop_map(Step::Wait),
         1 => (who(), 0_usize..4).prop_map(|(n, offence)| Step::Offend(n, offence)),
         1 => who().prop_map(Step::Change),
@@ -37,7 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn take(step: Step) {
     match step {
-        Step::Record(n, duties, secret) => {
+        Step::Record(n, duties, auditor) => {
             let duties: Vec<_> = duties
                 .into_iter()
                 .map(|(epoch, difficulty, is_right)| Scored {
@@ -45,11 +51,24 @@ fn take(step: Step) {
                     ..duty(epoch, difficulty, is_right)
                 })
                 .collect();
-            if secret {
-                Reputation::record_secret(&node(n), 0, &duties);
-            } else {
-                Reputation::record(&node(n), 0, &duties);
+            match auditor {
+                Some(auditor) => Reputation::record_secret(&node(n), 0, &id(auditor), &duties),
+                None => Reputation::record(&node(n), 0, &duties),
             }
+        }
+        Step::Compare(n, own, peers) => {
+            // Often enough to complete a baseline, and to raise a flag.
+            for _ in 0..50 {
+                let own = Fixed::from_int(own.into());
+                Reputation::compare(&node(n), 0, own, Fixed::percent(peers));
+            }
+        }
+        Step::Clear(n, offence) => {
+            let (root, offence) = (RuntimeOrigin::root(), Offence::ALL[offence]);
+            let _ = Reputation::clear_flag(root, node(n), 0, offence);
+        }
+        Step::Confirm(n) => {
+            let _ = Reputation::confirm_drift(RuntimeOrigin::root(), node(n), 0);
         }
         Step::Wait(milliseconds) => advance(milliseconds),
         Step::Offend(n, offence) => Reputation::offence(&node(n), 0, Offence::ALL[offence]),
