@@ -30,7 +30,7 @@ const FOUNDER_MEMBERS: [Sr25519Keyring; 4] = [Alice, Bob, Charlie, Sr25519Keyrin
 const ROUNDS: u32 = 2;
 /// Long enough for a node to start again within them.
 const WINDOWS: Windows = Windows {
-    open: 4,
+    open: 5,
     commit: 12,
     reveal: 14,
 };

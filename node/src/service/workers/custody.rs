@@ -143,7 +143,13 @@ impl Openings {
             return Ok(due);
         }
         for round in api.rounds(at)? {
-            let part = match round.facts.phase(next) {
+            let phase = round.facts.phase(next);
+            // Not for the first block of a window: pools of nodes that have not imported the block before it would refuse the
+            // transaction as too early, and refuse it again later because they have seen it.
+            if round.facts.phase(next.saturating_sub(1)) != phase {
+                continue;
+            }
+            let part = match phase {
                 Phase::OpeningTasks => Part::Task,
                 Phase::OpeningCheckers => Part::Checker,
                 _ => continue,
