@@ -48,6 +48,16 @@ pub fn program(answer: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::program;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_has_at_most_one_program_which_is_a_part_of_it(text in "(`{1,4}|~{3}|[a-zé]|\n| ){0,40}") {
+            if let Some(found) = program(&text) {
+                prop_assert!(text.contains(found) && !found.trim().is_empty());
+            }
+        }
+    }
 
     #[test]
     fn the_last_block_is_the_program() {

@@ -12,6 +12,9 @@
 //! | process | [`judge::MAX_MEMORY`] bytes of address space, [`judge::CPU_SECONDS`] of processor, [`judge::WALL`] on the clock |
 //!
 //! An answer that fails or breaks a limit is wrong. A task that does is at fault itself ([`TaskFault`]), and nobody is scored by it.
+//!
+//! [`Checker::Sql`]: touchstone_primitives::checkers::Checker::Sql
+//! [`Checker::Code`]: touchstone_primitives::checkers::Checker::Code
 
 pub mod code;
 pub mod extract;
