@@ -14,6 +14,7 @@ mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use touchstone_checkers::judge;
 use touchstone_client::Chain;
 
 /// Ask the network, check its receipts, look after a node, join the consortium.
@@ -87,8 +88,15 @@ impl From<String> for Failure {
 
 type Result<T, E = Failure> = std::result::Result<T, E>;
 
+fn main() -> ExitCode {
+    if judge::is_asked() {
+        return judge::serve();
+    }
+    start()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn start() -> ExitCode {
     let cli = Cli::parse();
     match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,6 +113,7 @@ async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Ask(command) => command.run(&connect().await?).await,
         Command::Receipt(command) => command.run(&connect().await?).await,
+        Command::Canary(canary::Canary::Sample(sample)) => sample.run(),
         Command::Canary(command) => command.run(&connect().await?).await,
         Command::Reputation(command) => command.run(&connect().await?).await,
         Command::Models(command) => command.run(&connect().await?).await,
