@@ -1,6 +1,7 @@
 //! `touchstone canary`: who is examined in what, rounds, and why a duty was scored as it was.
 
 mod create;
+mod sample;
 mod tasks;
 
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
 use clap::{Args, Subcommand};
 use sp_core::H256;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
-use tasks::Task;
+use tasks::ImportedTask;
+use touchstone_checkers::Judge;
 use touchstone_client::{
     Chain, Error, calls,
     submit::{Until, calls_in, submit},
@@ -23,7 +25,7 @@ use touchstone_primitives::{
     apis::{CanaryInfo, DutyInfo, RoundInfo, TopicInfo},
     authored::{Part, seal},
     canary::{self, End, Outcome, Phase, Posed, Revealed},
-    checkers::{Verdict, check},
+    checkers::Verdict,
     generators,
 };
 use touchstone_rpc::{AskAnswer, AskRequest, InferenceClient, errors};
@@ -37,6 +39,7 @@ pub enum Canary {
     #[command(alias = "import")]
     Create(create::Create),
     Try(Try),
+    Sample(sample::Sample),
     Enrol(Enrol),
     Leave(Leave),
 }
@@ -91,8 +94,8 @@ pub struct Explain {
   touchstone canary try dates 1 --count 30 --model small+law
   touchstone canary try --file gsm8k.jsonl --count 50 --tokens 256
 
-A file has a JSON object on each line: `prompt` or `question`, and one of `number` (with `tolerance`), `expression`, `accept`, `schema` and \
-`answer`. Lines of GSM8K can be used as they are.")]
+A file has a JSON object on each line, with `task` and `checker`; docs/canaries.md has the format. Lines of GSM8K can be used as they are. \
+Queries and programs among the answers are run on this machine, in a process with little memory and time.")]
 pub struct Try {
     /// Name of the family of tasks.
     #[arg(required_unless_present = "file")]
@@ -158,6 +161,7 @@ impl Canary {
             Self::Explain(explain) => explain.run(chain).await,
             Self::Create(create) => create.run(chain).await,
             Self::Try(tasks) => tasks.run(chain).await,
+            Self::Sample(sample) => sample.run(),
             Self::Enrol(enrol) => enrol.run(chain).await,
             Self::Leave(leave) => leave.run(chain).await,
         }
@@ -647,31 +651,33 @@ async fn ask(chain: &Chain, request: &AskRequest) -> Result<AskAnswer> {
 impl Try {
     async fn run(self, chain: &Chain) -> Result<()> {
         let (mut right, mut asked) = (0u32, 0u32);
-        for Task { prompt, checker } in self.tasks()? {
+        let judge =
+            Judge::of_this_program().map_err(|e| format!("cannot find this program: {e}"))?;
+        for ImportedTask { id, task } in self.tasks()? {
             let request = AskRequest {
-                prompt: Some(prompt.clone()),
+                prompt: Some(task.prompt.clone()),
                 model: self.model.clone(),
                 max_tokens: Some(self.tokens),
                 ..AskRequest::default()
             };
             let answer = ask(chain, &request).await?;
-            let verdict = check(&checker, answer.text.as_bytes());
+            let (verdict, reason) = judge
+                .explain(&task.checker, answer.text.as_bytes())
+                .map_err(|fault| format!("task {id}: {fault}"))?;
             asked = asked.saturating_add(1);
             right = right.saturating_add(u32::from(verdict == Verdict::Right));
             if self.verbose {
-                println!("{prompt}\n> {}\n  {verdict:?}", answer.text.trim());
+                let (prompt, answer) = (task.prompt, answer.text.trim());
+                println!("{id}: {prompt}\n> {answer}\n  {verdict:?} {reason}");
             }
         }
         println!("{right} of {asked} right");
         Ok(())
     }
 
-    fn tasks(&self) -> Result<Vec<Task>> {
+    fn tasks(&self) -> Result<Vec<ImportedTask>> {
         if let Some(path) = &self.file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-            let mut tasks =
-                tasks::read(&text).map_err(|reason| format!("{}: {reason}", path.display()))?;
+            let mut tasks = tasks::read(path)?;
             tasks.truncate(self.count);
             return Ok(tasks);
         }
@@ -686,14 +692,13 @@ impl Try {
                 names.join(", ")
             )
         })?;
-        let draw = |_| {
-            let task = family.generate(self.level, &H256(rand::random()))?;
-            Some(Task {
-                prompt: task.prompt,
-                checker: task.checker,
+        let draw = |number| {
+            Some(ImportedTask {
+                id: format!("{name}-{}-{number}", self.level),
+                task: family.generate(self.level, &H256(rand::random()))?,
             })
         };
-        let tasks: Option<Vec<Task>> = (0..self.count).map(draw).collect();
+        let tasks: Option<Vec<ImportedTask>> = (0..self.count).map(draw).collect();
         Ok(tasks.ok_or("levels are 1 to 5".to_owned())?)
     }
 }

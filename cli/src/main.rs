@@ -15,6 +15,7 @@ mod watched;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use touchstone_checkers::judge;
 use touchstone_client::Chain;
 
 /// Ask the network, check its receipts, look after a node, join the consortium.
@@ -88,8 +89,15 @@ impl From<String> for Failure {
 
 type Result<T, E = Failure> = std::result::Result<T, E>;
 
+fn main() -> ExitCode {
+    if judge::is_asked() {
+        return judge::serve();
+    }
+    start()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn start() -> ExitCode {
     let cli = Cli::parse();
     match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,6 +114,7 @@ async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Ask(command) => command.run(&connect().await?).await,
         Command::Receipt(command) => command.run(&connect().await?).await,
+        Command::Canary(canary::Canary::Sample(sample)) => sample.run(),
         Command::Canary(command) => command.run(&connect().await?).await,
         Command::Reputation(command) => command.run(&connect().await?).await,
         Command::Models(command) => command.run(&connect().await?).await,

@@ -209,10 +209,15 @@ fn a_block_has_room_for_the_answers_of_many_nodes() {
     let commit = with_base(Weights::commit().saturating_add(Weights::authorize_commit()));
     let reveal = with_base(Weights::reveal(16).saturating_add(Weights::authorize_reveal()));
     let few = with_base(Weights::reveal(6).saturating_add(Weights::authorize_reveal()));
-    let percent = |weight: Weight| weight.ref_time() as f64 * 100.0 / limits.max_block.ref_time() as f64;
+    let percent =
+        |weight: Weight| weight.ref_time() as f64 * 100.0 / limits.max_block.ref_time() as f64;
     println!(
         "in a block of 3 s: commitments of {} nodes, or answers of {} nodes with 16 duties ({} answers), or of {} nodes with 6 ({})",
-        fits(commit), fits(reveal), fits(reveal) * 16, fits(few), fits(few) * 6,
+        fits(commit),
+        fits(reveal),
+        fits(reveal) * 16,
+        fits(few),
+        fits(few) * 6,
     );
     for (name, weight) in [
         ("nothing to do", Weights::idle()),
@@ -226,6 +231,11 @@ fn a_block_has_room_for_the_answers_of_many_nodes() {
         assert!(percent(weight) < 50.0, "{name}");
     }
     let blocks = u64::from(MAX_NODES.div_ceil(16)) * 2 + 2;
-    println!("a round of 100 nodes takes {blocks} blocks of such work, whatever else there is: one piece for each block");
-    assert!(fits(reveal) * 16 >= 100, "answers of a few nodes fill a block");
+    println!(
+        "a round of 100 nodes takes {blocks} blocks of such work, whatever else there is: one piece for each block"
+    );
+    assert!(
+        fits(reveal) * 16 >= 100,
+        "answers of a few nodes fill a block"
+    );
 }

@@ -13,9 +13,8 @@ use touchstone_client::{
 use touchstone_primitives::{
     Moment,
     authored::{Sealed, fit_checker, unfit_task},
-    checkers::Checker,
     fixed::Fixed,
-    generators,
+    generators::{self, Task},
 };
 use touchstone_rpc::{CanaryClient, MAX_KEPT, PlainCanary};
 
@@ -50,21 +49,15 @@ pub struct Create {
     /// At most so many tasks.
     #[arg(long)]
     count: Option<usize>,
-    /// Difficulty, more than 0 and at most 1, for tasks that do not give their own.
-    #[arg(long, default_value_t = 0.5)]
-    difficulty: f64,
+    /// Difficulty of all of them, more than 0 and at most 1, instead of their own.
+    #[arg(long)]
+    difficulty: Option<f64>,
     /// Days after which they are not drawn any more.
     #[arg(long, default_value_t = 90)]
     days: u64,
     /// Key of the member.
     #[command(flatten)]
     signer: Secret,
-}
-
-struct Task {
-    prompt: String,
-    checker: Checker,
-    difficulty: Fixed,
 }
 
 /// A difficulty as the chain has it: millionths.
@@ -115,33 +108,16 @@ impl Create {
     }
 
     fn tasks(&self) -> Result<Vec<Task>> {
-        let default = difficulty(self.difficulty)?;
         let mut tasks: Vec<Task> = match (&self.file, &self.family) {
             (Some(path), _) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-                let read =
-                    tasks::read(&text).map_err(|reason| format!("{}: {reason}", path.display()))?;
-                read.into_iter()
-                    .map(|task| Task {
-                        prompt: task.prompt,
-                        checker: task.checker,
-                        difficulty: default,
-                    })
-                    .collect()
+                let read = tasks::read(path)?;
+                read.into_iter().map(|read| read.task).collect()
             }
             (None, name) => {
                 let name = name.as_deref().unwrap_or_default();
                 let family = generators::named(name)
                     .ok_or_else(|| format!("there is no family \"{name}\""))?;
-                let draw = |_| {
-                    let task = family.generate(self.level, &H256(rand::random()))?;
-                    Some(Task {
-                        prompt: task.prompt,
-                        checker: task.checker,
-                        difficulty: task.difficulty,
-                    })
-                };
+                let draw = |_| family.generate(self.level, &H256(rand::random()));
                 let drawn: Option<Vec<Task>> =
                     (0..self.count.unwrap_or(MAX_KEPT)).map(draw).collect();
                 drawn.ok_or("levels are 1 to 5".to_owned())?
@@ -151,7 +127,9 @@ impl Create {
         if tasks.is_empty() {
             return Err("there are no tasks".to_owned().into());
         }
-        for (task, number) in tasks.iter().zip(1u32..) {
+        let given = self.difficulty.map(difficulty).transpose()?;
+        for (task, number) in tasks.iter_mut().zip(1u32..) {
+            task.difficulty = given.unwrap_or(task.difficulty);
             let prompt = task.prompt.as_bytes();
             let reason =
                 unfit_task(prompt).or_else(|| fit_checker(prompt, &task.checker.encode()).err());

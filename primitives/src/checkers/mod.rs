@@ -10,17 +10,17 @@
 //! | [`Checker::Number`] | the extracted number is within the tolerance of the expected one, computed exactly |
 //! | [`Checker::Calc`] | the extracted number equals the value of the expression, computed with exact fractions |
 //! | [`Checker::JsonSchema`] | the extracted JSON fits the schema ([`json`]) |
-//! | [`Checker::Sql`], [`Checker::Code`] | decided off chain, by a program that re-executes; the runtime cannot |
+//! | [`Checker::Sql`] | the query that was written returns what the reference query returns |
+//! | [`Checker::Code`] | the function that was written has the tested properties |
+//!
+//! The last two need an engine. The runtime has none and says [`Verdict::Void`]; the crate `touchstone-checkers` runs all of them.
 
 pub mod calc;
 pub mod extract;
 pub mod json;
 pub mod rational;
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{string::ToString, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 pub use extract::Form;
 pub use rational::Rational;
@@ -30,6 +30,8 @@ use scale_info::TypeInfo;
 pub const MAX_ANSWER: u32 = 1024;
 /// Most bytes of an encoded checker.
 pub const MAX_CHECKER: u32 = 2048;
+/// Most bytes of the name of a function.
+pub const MAX_NAME: usize = 64;
 /// Most bytes of a task's text.
 pub const MAX_TASK: u32 = 4096;
 
@@ -67,16 +69,20 @@ pub enum Checker {
         /// The schema, as JSON text ([`json`] says which subset).
         schema: Vec<u8>,
     },
-    /// A query whose result on a database made by `setup` must be that of `reference`. Off chain only.
+    /// A query in SQLite's dialect, with the result of `reference` on the tables of `setup`. Off chain only.
     Sql {
-        /// Statements that make the tables.
+        /// Statements that make and fill the tables, UTF-8.
         setup: Vec<u8>,
-        /// A query with the right result.
+        /// A query with the right result, UTF-8.
         reference: Vec<u8>,
+        /// Whether the rows must come in the order of the reference.
+        ordered: bool,
     },
-    /// A function in Starlark that must pass `tests`. Off chain only.
+    /// A program in Starlark that defines a function with certain properties. Off chain only.
     Code {
-        /// Statements that fail unless the function is right.
+        /// Name of the function: a small letter, then small letters, digits and `_`, at most [`MAX_NAME`] bytes.
+        function: Vec<u8>,
+        /// A program in Starlark that defines `test(f)`. The answer is right if that returns `True` for its function.
         tests: Vec<u8>,
     },
 }
@@ -118,8 +124,26 @@ pub fn is_sound(checker: &Checker) -> bool {
         }
         Checker::Calc { expression } => calc::evaluate(expression).is_ok(),
         Checker::JsonSchema { schema } => json::Schema::parse(schema).is_some(),
-        Checker::Sql { .. } | Checker::Code { .. } => true,
+        // What stands in a program shows when it runs.
+        Checker::Sql {
+            setup, reference, ..
+        } => is_program(setup) && is_program(reference),
+        Checker::Code { function, tests } => is_name(function) && is_program(tests),
     }
+}
+
+/// Whether this can be the source of a program: UTF-8 with something in it and without zero bytes.
+fn is_program(source: &[u8]) -> bool {
+    !source.contains(&0)
+        && core::str::from_utf8(source).is_ok_and(|source| !source.trim().is_empty())
+}
+
+fn is_name(name: &[u8]) -> bool {
+    name.len() <= MAX_NAME
+        && name.first().is_some_and(u8::is_ascii_lowercase)
+        && name
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_')
 }
 
 /// The verdict over a model's whole answer. Work is bounded by the bounds of answer and checker; there is no input that panics.
@@ -180,6 +204,9 @@ pub fn check(checker: &Checker, answer: &[u8]) -> Verdict {
 
 /// The extracted answer in canonical form, empty when there is none. Equal wrong answers of two nodes have equal forms, however
 /// they were phrased.
+///
+/// Queries and programs have none here: two that differ in a blank are one answer and two that do the same cannot be told without
+/// running them, so they never count as a wrong answer that two nodes have in common.
 pub fn canonical(checker: &Checker, answer: &[u8]) -> Vec<u8> {
     let answer = answer.get(..MAX_ANSWER as usize).unwrap_or(answer);
     match checker {
@@ -193,9 +220,7 @@ pub fn canonical(checker: &Checker, answer: &[u8]) -> Vec<u8> {
         Checker::JsonSchema { .. } => extract::json(answer)
             .map(|found| found.to_string().into_bytes())
             .unwrap_or_default(),
-        Checker::Sql { .. } | Checker::Code { .. } => {
-            String::from_utf8_lossy(answer).trim().as_bytes().to_vec()
-        }
+        Checker::Sql { .. } | Checker::Code { .. } => Vec::new(),
     }
 }
 
@@ -213,7 +238,7 @@ pub fn form_hash(checker: &Checker) -> crate::H256 {
         ),
         Checker::Calc { expression } => (2, calc::shape(expression)),
         Checker::JsonSchema { schema } => (3, json::shape(schema)),
-        Checker::Sql { .. } => (4, Vec::new()),
+        Checker::Sql { ordered, .. } => (4, ordered.encode()),
         Checker::Code { .. } => (5, Vec::new()),
         Checker::Choice { options, .. } => (6, (options.len() as u32).encode()),
     };

@@ -16,6 +16,21 @@ fn exact(text: &str, form: Form) -> Checker {
     }
 }
 
+fn sql(setup: &str, reference: &str) -> Checker {
+    Checker::Sql {
+        setup: setup.into(),
+        reference: reference.into(),
+        ordered: false,
+    }
+}
+
+fn code(function: &str, tests: &str) -> Checker {
+    Checker::Code {
+        function: function.into(),
+        tests: tests.into(),
+    }
+}
+
 fn schema(text: &str) -> Checker {
     Checker::JsonSchema {
         schema: text.into(),
@@ -288,13 +303,8 @@ fn broken_and_panel_checkers_are_void() {
             expression: b"1/0".to_vec(),
         },
         exact(&"x".repeat(3000), Form::Text),
-        Checker::Code {
-            tests: b"assert".to_vec(),
-        },
-        Checker::Sql {
-            setup: vec![],
-            reference: vec![],
-        },
+        code("double", "def test(f): return f(1) == 2"),
+        sql("CREATE TABLE t (a)", "SELECT a FROM t"),
     ] {
         assert_eq!(check(&checker, b"1"), Verdict::Void, "{checker:?}");
     }
@@ -302,6 +312,40 @@ fn broken_and_panel_checkers_are_void() {
         check(&number("1"), &[b'1'; MAX_ANSWER as usize + 1]),
         Verdict::Wrong
     );
+}
+
+#[test]
+fn programs_are_bounded_and_never_a_wrong_answer_in_common() {
+    let long = "x".repeat(MAX_CHECKER as usize);
+    for good in [sql("a", "b"), code("f", "t"), code("is_even2", "t")] {
+        assert!(is_sound(&good), "{good:?}");
+        assert_eq!(canonical(&good, b"SELECT 1"), b"");
+        assert!(needs_panel(&good));
+    }
+    for bad in [
+        sql("", "b"),
+        sql("a", " \n"),
+        sql("a\0", "b"),
+        sql(&long, "b"),
+        code("", "t"),
+        code("F", "t"),
+        code("_f", "t"),
+        code("2f", "t"),
+        code("f()", "t"),
+        code(&"f".repeat(MAX_NAME + 1), "t"),
+        code("f", ""),
+        code("f", "t\0"),
+        code("f", &long),
+        Checker::Code {
+            function: b"f".to_vec(),
+            tests: vec![0xff],
+        },
+    ] {
+        assert!(!is_sound(&bad), "{bad:?}");
+    }
+    // Places in the encoding are part of the format.
+    assert_eq!(sql("a", "b").encode()[0], 5);
+    assert_eq!(code("f", "t").encode()[0], 6);
 }
 
 #[test]
