@@ -97,17 +97,15 @@ impl<T: Config> Pallet<T> {
         duties: &[(Duty, Option<Posed>)],
         now: Moment,
     ) -> Vec<End> {
-        let all = |end| duties.iter().map(|_| end).collect();
-        if !Self::owes_duties(node) {
-            return all(End::Void);
-        }
+        // Who is suspended cannot answer any more; what it has answered counts.
+        let is_suspended = !Self::owes_duties(node);
         let (id, epoch) = (round.facts.id, round.facts.epoch);
         let commitments = Committed::<T>::get(id, node);
-        if commitments.is_none() {
+        if commitments.is_none() && !is_suspended {
             let mut presence = Presences::<T>::get(node);
             if !presence.was_seen(epoch) && presence.excuse(epoch, now, T::HalfLife::get()) {
                 Presences::<T>::insert(node, presence);
-                return all(End::Absent);
+                return duties.iter().map(|_| End::Absent).collect();
             }
         }
         let results = Results::<T>::get(id, node);
@@ -118,10 +116,12 @@ impl<T: Config> Pallet<T> {
                     return End::Void;
                 }
                 let slot = usize::from(duty.slot);
-                End::of(
-                    commitments.as_ref().and_then(|hashes| hashes.get(slot)),
-                    results.get(slot).copied().flatten(),
-                )
+                let result = results.get(slot).copied().flatten();
+                if is_suspended && result.is_none() {
+                    return End::Void;
+                }
+                let commitment = commitments.as_ref().and_then(|hashes| hashes.get(slot));
+                End::of(commitment, result)
             })
             .collect()
     }

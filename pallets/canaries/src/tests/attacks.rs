@@ -302,3 +302,21 @@ fn flooding_with_submissions_costs_the_chain_nothing_it_would_include() {
         );
     });
 }
+
+#[test]
+fn being_suspended_does_not_undo_answers_that_were_revealed() {
+    run(|| {
+        let wrong = vec![Some("no idea".to_string()); SLOTS.into()];
+        apply(commit_call(0, &node(1), &wrong)).unwrap();
+        run_to(9);
+        let mut answers = revealed(0, &wrong);
+        answers.truncate(5);
+        apply(reveal_call(0, &node(1), answers)).unwrap();
+        set_status(1, NodeStatus::Suspended);
+        finish(0);
+        assert_eq!((passed(1), recorded(&node(1)).len()), (0, 5));
+        let ends = Ended::<Test>::get(0, node(1)).unwrap();
+        assert!(ends.iter().skip(5).all(|end| *end == End::Void));
+        println!("gained: three unrevealed duties void; lost: the five that were revealed count as wrong");
+    });
+}
