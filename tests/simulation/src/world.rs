@@ -85,6 +85,7 @@ impl Topic {
             rules: TopicRules {
                 families: keys.try_into().expect("twelve are not too many"),
                 slots: SLOTS,
+                authored: 0,
             },
             rate: FamilyRate::default(),
         }
@@ -152,10 +153,12 @@ impl World {
             seed: canary::round_seed(&randomness, number, id),
             start: 0,
             windows: Windows {
+                open: 20,
                 commit: 60,
                 reveal: 40,
             },
             rules: self.topics[topic].rules.clone(),
+            authored: Default::default(),
         };
         // Families and levels are the same for all groups; instances do not matter here.
         let asked: Vec<usize> = canary::duties(&facts, &name(0, None))
