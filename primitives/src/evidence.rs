@@ -142,8 +142,8 @@ pub trait RecordEvidence {
     /// Folds duties of public rounds into `N`, `P` and the outcome ring.
     fn record(node: &NodeId, topic: TopicId, scored: &[Scored]);
 
-    /// Folds duties of blind audits into `N`, `P` and the secret tally.
-    fn record_secret(node: &NodeId, topic: TopicId, scored: &[Scored]);
+    /// Folds duties of a blind audit by this member into `N`, `P` and the secret tally.
+    fn record_secret(node: &NodeId, topic: TopicId, auditor: &NodeId, scored: &[Scored]);
 
     /// The node serves another model from now on: multiplies `N` and `P` by the governed factor.
     fn manifest_changed(node: &NodeId, topic: TopicId);
@@ -154,7 +154,7 @@ pub trait RecordEvidence {
 
 impl RecordEvidence for () {
     fn record(_: &NodeId, _: TopicId, _: &[Scored]) {}
-    fn record_secret(_: &NodeId, _: TopicId, _: &[Scored]) {}
+    fn record_secret(_: &NodeId, _: TopicId, _: &NodeId, _: &[Scored]) {}
     fn manifest_changed(_: &NodeId, _: TopicId) {}
     fn offence(_: &NodeId, _: TopicId, _: Offence) {}
 }
@@ -253,6 +253,9 @@ impl NoteActivity for () {
 pub trait ModelsOf {
     /// Whether the topic exists.
     fn is_topic(topic: TopicId) -> bool;
+
+    /// The topic's name, as queries have it, UTF-8; `None` if there is no such topic.
+    fn topic_name(topic: TopicId) -> Option<Vec<u8>>;
 
     /// Whether queries on the topic may be answered by this base with this adapter (or none).
     fn may_serve(topic: TopicId, base: &H256, adapter: Option<&H256>) -> bool;

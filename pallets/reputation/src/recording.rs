@@ -83,7 +83,7 @@ impl<T: Config> RecordEvidence for Pallet<T> {
         Self::fold(node, topic, scored, false)
     }
 
-    fn record_secret(node: &NodeId, topic: TopicId, scored: &[Scored]) {
+    fn record_secret(node: &NodeId, topic: TopicId, _auditor: &NodeId, scored: &[Scored]) {
         Self::fold(node, topic, scored, true)
     }
 

@@ -38,7 +38,7 @@ fn a_fold_tells_its_numbers() {
     run(|| {
         Reputation::record(&node(1), 0, &[duty(1, 50, true)]);
         advance(30 * DAY);
-        Reputation::record_secret(&node(1), 0, &[duty(2, 40, false), duty(2, 10, true)]);
+        Reputation::record_secret(&node(1), 0, &node(9), &[duty(2, 40, false), duty(2, 10, true)]);
         let [first, second] = Reputation::history(&node(1), 0).try_into().unwrap();
         assert!(!first.secret && second.secret);
         assert_eq!((second.factor, second.duties), (Fixed::HALF, 2));
@@ -66,7 +66,7 @@ fn blind_audits_are_tallied_apart_and_stay_out_of_the_ring() {
             ..duty(1, 50, true)
         };
         Reputation::record(&node(1), 0, &[shared.clone()]);
-        Reputation::record_secret(&node(1), 0, &[shared]);
+        Reputation::record_secret(&node(1), 0, &node(9), &[shared]);
         let account = Accounts::<Test>::get(0, node(1)).unwrap().account;
         assert_eq!(account.tally.evidence, Fixed::ONE);
         assert_eq!(account.secret.evidence, Fixed::percent(50));

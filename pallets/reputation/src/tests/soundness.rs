@@ -46,7 +46,7 @@ fn take(step: Step) {
                 })
                 .collect();
             if secret {
-                Reputation::record_secret(&node(n), 0, &duties);
+                Reputation::record_secret(&node(n), 0, &node(9), &duties);
             } else {
                 Reputation::record(&node(n), 0, &duties);
             }
