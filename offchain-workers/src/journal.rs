@@ -7,11 +7,13 @@
 //! Purging or reverting the chain leaves the journal alone. A journal that was lost (a new file) or restored from a copy does
 //! not know what was given out meanwhile; it goes on in a new stream, and receipts say in which stream they stand.
 
+mod audits;
 mod error;
 mod file;
 mod kept;
 mod rounds;
 
+pub use audits::{AuditRecord, Question};
 pub use error::JournalError;
 pub use rounds::{Ended, Opening, RoundId, RoundRecord, Stage};
 

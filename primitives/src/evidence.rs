@@ -142,7 +142,7 @@ pub trait RecordEvidence {
     /// Folds duties of public rounds into `N`, `P` and the outcome ring.
     fn record(node: &NodeId, topic: TopicId, scored: &[Scored]);
 
-    /// Folds duties of blind audits into `N`, `P` and the secret tally. `auditor` is the member that posed them.
+    /// Folds duties of a blind audit by this member into `N`, `P` and the secret tally.
     fn record_secret(node: &NodeId, topic: TopicId, auditor: &NodeId, scored: &[Scored]);
 
     /// The node's outcome at an instance that other groups got too, and the mean of what peers of at least two other groups reached,
@@ -270,6 +270,9 @@ impl NoteActivity for () {
 pub trait ModelsOf {
     /// Whether the topic exists.
     fn is_topic(topic: TopicId) -> bool;
+
+    /// The topic's name, as queries have it, UTF-8; `None` if there is no such topic.
+    fn topic_name(topic: TopicId) -> Option<Vec<u8>>;
 
     /// Whether queries on the topic may be answered by this base with this adapter (or none).
     fn may_serve(topic: TopicId, base: &H256, adapter: Option<&H256>) -> bool;

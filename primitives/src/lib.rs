@@ -20,6 +20,7 @@
 //! | [`influence`] | what an operator group weighs in votes and panels |
 //! | [`independence`] | how far nodes err alike, and for how many they speak |
 //! | [`exploration`] | who is selected, with slots that newcomers are sure to get |
+//! | [`audit`] | blind audits: what an auditor asks, and what proves the answers |
 //! | [`canary`] | rounds: who owes which answers, commitments, what a duty is worth |
 //! | [`checkers`] | whether an answer is right, without any model |
 //! | [`generators`] | tasks that nobody wrote: drawn from a seed, with their checker |
@@ -34,6 +35,7 @@
 extern crate alloc;
 
 pub mod apis;
+pub mod audit;
 pub mod authored;
 pub mod canary;
 pub mod checkers;

@@ -10,6 +10,8 @@ pub const MAX_PROMPT_BYTES: usize = 256 * 1024;
 pub const MAX_MESSAGES: usize = 256;
 /// Most tokens a request may ask for.
 pub const MAX_TOKENS: u32 = 4096;
+/// Tokens among which a sampled answer chooses when the request does not say.
+pub const DEFAULT_TOP_K: u8 = 40;
 /// Highest temperature, in thousandths.
 pub const MAX_TEMPERATURE_MILLI: u32 = 2_000;
 

@@ -349,6 +349,22 @@ impl_runtime_apis! {
         fn family_rates(topic: TopicId) -> Vec<FamilyInfo> {
             Canaries::family_rates(topic)
         }
+
+        fn audits(epoch: u32) -> Vec<(NodeId, touchstone_primitives::audit::Audit)> {
+            Canaries::audits(epoch)
+        }
+
+        fn may_declare_audit(auditor: NodeId) -> bool {
+            Canaries::may_declare_audit(&auditor)
+        }
+
+        fn audit_targets(
+            auditor: NodeId,
+            epoch: u32,
+            output: touchstone_primitives::audit::VrfOutput,
+        ) -> Vec<touchstone_primitives::audit::Target> {
+            Canaries::audit_targets(&auditor, epoch, &output)
+        }
     }
 
     impl touchstone_primitives::apis::ReputationApi<Block> for Runtime {

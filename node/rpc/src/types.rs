@@ -13,8 +13,7 @@ use touchstone_primitives::{
 
 /// Tokens of an answer when the request does not say.
 pub const DEFAULT_MAX_TOKENS: u32 = 256;
-/// Tokens among which a sampled answer chooses when the request does not say.
-pub const DEFAULT_TOP_K: u8 = 40;
+pub use touchstone_primitives::request::DEFAULT_TOP_K;
 
 /// A question. Exactly one of `messages` and `prompt` must be given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -29,6 +29,9 @@ pub(super) const ROUNDS: TableDefinition<&[u8; 36], &[u8]> = TableDefinition::ne
 /// Seal of a canary's task: what the canary hides, encrypted ([`super::kept`]).
 pub(super) const KEPT: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("kept");
 
+/// Auditor and epoch: what it asked in a blind audit ([`super::audits`]).
+pub(super) const AUDITS: TableDefinition<&[u8; 36], &[u8]> = TableDefinition::new("audits");
+
 /// Memory for pages; appending touches only the newest ones.
 const CACHE_BYTES: usize = 16 << 20;
 
@@ -74,6 +77,7 @@ pub(super) fn create(path: &Path, genesis: H256) -> Result<(), JournalError> {
         transaction.open_table(IDS)?;
         transaction.open_table(ROUNDS)?;
         transaction.open_table(KEPT)?;
+        transaction.open_table(AUDITS)?;
         let mut meta = transaction.open_table(META)?;
         meta.insert("format", FORMAT.to_le_bytes().as_slice())?;
         meta.insert("genesis", genesis.as_bytes())?;
@@ -144,10 +148,14 @@ pub(super) fn open(path: &Path, genesis: H256) -> Result<Database, JournalError>
 /// Journals of older programs lack tables.
 fn add_later_tables(database: &Database) -> Result<(), redb::Error> {
     let read = database.begin_read()?;
-    if later(&read, ROUNDS)?.is_none() || later(&read, KEPT)?.is_none() {
+    if later(&read, ROUNDS)?.is_none()
+        || later(&read, KEPT)?.is_none()
+        || later(&read, AUDITS)?.is_none()
+    {
         let transaction = database.begin_write()?;
         transaction.open_table(ROUNDS)?;
         transaction.open_table(KEPT)?;
+        transaction.open_table(AUDITS)?;
         transaction.commit()?;
     }
     Ok(())
@@ -307,7 +315,7 @@ pub(super) fn copy(
 					}
 				})*};
 			}
-            copy_later_tables!(ROUNDS, KEPT);
+            copy_later_tables!(ROUNDS, KEPT, AUDITS);
             target.open_table(META)?.insert("copy", [1].as_slice())?;
             Ok(())
         })();

@@ -44,6 +44,18 @@ impl<T> From<Refusal> for Error<T> {
             Refusal::OpeningNotDue => Self::OpeningNotDue,
             Refusal::AlreadyOpened => Self::AlreadyOpened,
             Refusal::Unfit => Self::Unfit,
+            Refusal::NotAuditor => Self::NotAuditor,
+            Refusal::AuditsBarred => Self::AuditsBarred,
+            Refusal::AlreadyDeclared => Self::AlreadyDeclared,
+            Refusal::TooManyAudits => Self::TooManyAudits,
+            Refusal::NothingExamined => Self::NothingExamined,
+            Refusal::AuditNotFound => Self::AuditNotFound,
+            Refusal::AuditNotDue => Self::AuditNotDue,
+            Refusal::AuditClosed => Self::AuditClosed,
+            Refusal::AlreadyAudited => Self::AlreadyAudited,
+            Refusal::BadEntries => Self::BadEntries,
+            Refusal::BadVrf => Self::BadVrf,
+            Refusal::BadReceipt => Self::BadReceipt,
         }
     }
 }
@@ -90,7 +102,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// That a submission with this end may be in the current block.
-    fn ensure_valid(valid_until: BlockNumberFor<T>) -> Result<(), Refusal> {
+    pub(crate) fn ensure_valid(valid_until: BlockNumberFor<T>) -> Result<(), Refusal> {
         let now = frame_system::Pallet::<T>::block_number();
         ensure!(now <= valid_until, Refusal::Expired);
         ensure!(

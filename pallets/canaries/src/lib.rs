@@ -25,12 +25,15 @@
 //! * **Canary of a member**: a task that a member wrote. Its text and its checker are registered as two salted hashes and opened only when a
 //!   round draws it. It scores nobody of its author's group, and nobody at all unless two other groups pass it; together such canaries give at
 //!   most a third of what a node earns in a round.
+//! * **Blind audit**: an auditor asks ten questions that chance draws, of nodes that chance draws, like any client, and shows the signed
+//!   answers an epoch later. Nodes cannot tell these questions from others; the auditor can neither choose them nor leave answers out.
 //! * **Another model**: whoever changes base or adapter keeps only a part of the evidence, since it was earned with the old one.
 //!
 //! ## Submissions
 //!
 //! `commit` is an authorised transaction signed by the node's worker key; `reveal` proves itself and may be sent by anybody. Both cost no
-//! fee, and both are possible once for each duty. A copied commitment is worth nothing, since it is bound to its node.
+//! fee, and both are possible once for each duty. A copied commitment is worth nothing, since it is bound to its node. `declare_audit` and
+//! `open_audit` are the same for auditors.
 //!
 //! ## Example
 #![doc = docify::embed!("src/tests/rounds.rs", a_round_scores_who_answers)]
@@ -40,6 +43,7 @@
 extern crate alloc;
 
 mod answers;
+mod audits;
 mod authored;
 mod enrolments;
 mod rounds;
@@ -76,6 +80,7 @@ pub mod pallet {
     use touchstone_primitives::{
         H256, Moment, NodeId,
         apis::TopicId,
+        audit::{Audit, Entries, VrfProof},
         authored::{CheckerBytes, MAX_REGISTERED, MAX_WAITING, Part, Sealed, TaskText, Waiting},
         canary::{Commitments, FamilyRate, Presence, Revealed, TopicRules, Windows},
         evidence::{ModelsOf, RecordEvidence},
@@ -274,6 +279,20 @@ pub mod pallet {
     #[pallet::storage]
     pub type CheckersOpened<T: Config> = StorageMap<_, Twox64Concat, u32, CheckerBytes>;
 
+    /// Blind audits, by the epoch in which the questions are put and by auditor.
+    #[pallet::storage]
+    pub type Audits<T: Config> =
+        StorageDoubleMap<_, Twox64Concat, u32, Blake2_128Concat, NodeId, Audit>;
+
+    /// Epochs with blind audits, oldest first.
+    #[pallet::storage]
+    pub type AuditEpochs<T: Config> =
+        StorageValue<_, BoundedVec<AuditEpoch, ConstU32<MAX_AUDIT_EPOCHS>>, ValueQuery>;
+
+    /// Members whose last blind audit was void, and the first epoch in which their nodes may declare one again.
+    #[pallet::storage]
+    pub type Barred<T: Config> = StorageMap<_, Blake2_128Concat, NodeId, u32>;
+
     /// What the chain starts with.
     #[pallet::genesis_config]
     #[derive(frame_support::DefaultNoBound)]
@@ -382,6 +401,32 @@ pub mod pallet {
         },
         /// A canary was taken back without being drawn: it expired, or its author failed to open others. Its deposit was returned.
         CanaryDiscarded { canary: u32 },
+        /// An auditor obliged itself to a blind audit of nodes that serve this topic in this epoch.
+        AuditDeclared {
+            auditor: NodeId,
+            epoch: u32,
+            topic: TopicId,
+        },
+        /// A blind audit of this epoch gave evidence: so many answers, so many of them right. So many more are missing, or their nodes
+        /// were away.
+        AuditOpened {
+            auditor: NodeId,
+            epoch: u32,
+            counted: u32,
+            right: u32,
+            missing: u32,
+            away: u32,
+        },
+        /// A blind audit gave no evidence, because so many answers were missing. Nodes of the auditor's member declare none before epoch
+        /// `until`.
+        AuditVoided {
+            auditor: NodeId,
+            epoch: u32,
+            missing: u32,
+            until: u32,
+        },
+        /// A blind audit came to nothing, because there was no round or nobody else in it.
+        AuditExcused { auditor: NodeId, epoch: u32 },
     }
 
     /// What can be wrong with a call. A submission is refused for the same reasons before it reaches a block ([`Refusal`]).
@@ -462,6 +507,30 @@ pub mod pallet {
         AlreadyOpened,
         /// The task is no text, or the checker cannot decide in the runtime, or it lets an answer pass that needs no thought.
         Unfit,
+        /// The node is not active, or has not the role of an auditor. Give it the role.
+        NotAuditor,
+        /// The last batch of the auditor's member was void. Wait until the epoch that `Canaries.Barred` names.
+        AuditsBarred,
+        /// The auditor has declared a batch in this epoch already. Nothing is to be done.
+        AlreadyDeclared,
+        /// 32 batches are declared in this epoch. Declare one in the next.
+        TooManyAudits,
+        /// No topic is examined, so there is nothing to audit.
+        NothingExamined,
+        /// The auditor has declared no batch for this epoch, or no round was opened to audit. Read `Canaries.Audits`.
+        AuditNotFound,
+        /// The audited epoch is not over. Open the batch in the next one.
+        AuditNotDue,
+        /// The epoch in which the batch had to be opened is over.
+        AuditClosed,
+        /// The batch is opened already. Nothing is to be done.
+        AlreadyAudited,
+        /// The entries are not in ascending order of their places, or there is no such place.
+        BadEntries,
+        /// The VRF signature is not by the worker key that declared the batch, or over another round or other entries.
+        BadVrf,
+        /// A receipt is not signed by the node, or is about another question, answer or time. Leave the entry out.
+        BadReceipt,
     }
 
     #[pallet::hooks]
@@ -600,6 +669,43 @@ pub mod pallet {
         ) -> DispatchResult {
             ensure_authorized(origin)?;
             Self::do_open(canary, part, salt, content)
+        }
+
+        /// Oblige an auditor to a blind audit in the next epoch. Origin: an authorised transaction, no account.
+        ///
+        /// The chain draws the topic now and the questions when the next epoch has begun. `signature` is by the node's current worker key
+        /// over `touchstone_primitives::audit::declare_message`. A batch that is not opened in the epoch after the next, or with more
+        /// than one answer missing, is void and bars the auditor's member for 8 epochs.
+        #[pallet::call_index(9)]
+        #[pallet::authorize(Self::authorize_declare_audit)]
+        pub fn declare_audit(
+            origin: OriginFor<T>,
+            auditor: NodeId,
+            valid_until: BlockNumberFor<T>,
+            signature: WorkerSignature,
+        ) -> DispatchResult {
+            ensure_authorized(origin)?;
+            // Checked when the transaction was authorised, just before.
+            let _ = signature;
+            Self::do_declare_audit(auditor, valid_until)
+        }
+
+        /// Open a blind audit of the last epoch: all answers that were given to its questions, and the VRF signature that proves the
+        /// questions. The answers are checked at once. Origin: an authorised transaction, no account; it proves itself.
+        ///
+        /// `proof` is by the worker key that declared the batch over `touchstone_primitives::audit::sign_data`.
+        #[pallet::call_index(10)]
+        #[pallet::weight(T::WeightInfo::open_audit(entries.len() as u32))]
+        #[pallet::authorize(Self::authorize_open_audit)]
+        pub fn open_audit(
+            origin: OriginFor<T>,
+            auditor: NodeId,
+            epoch: u32,
+            proof: VrfProof,
+            entries: Entries,
+        ) -> DispatchResult {
+            ensure_authorized(origin)?;
+            Self::do_open_audit(auditor, epoch, proof, entries)
         }
     }
 }

@@ -24,7 +24,7 @@ use touchstone_primitives::{
     apis::TopicId,
     canary::{Answer, Commitments, Revealed, TopicRules, Windows, commitment, duties},
     checkers::Checker,
-    consortium::{NodeStatus, Roles},
+    consortium::{NodeRole, NodeStatus, Roles},
     evidence::{ModelsOf, Offence, RecordEvidence, Scored},
     fixed::Fixed,
     generators,
@@ -83,6 +83,10 @@ parameter_types! {
     pub static Recorded: Vec<(NodeId, TopicId, Vec<Scored>)> = Vec::new();
     /// Nodes, their outcomes at shared instances, and those of their peers.
     pub static Compared: Vec<(NodeId, Fixed, Fixed)> = Vec::new();
+    /// What blind audits handed to it: node, topic, the auditor's member, evidence.
+    pub static Secret: Vec<(NodeId, TopicId, NodeId, Vec<Scored>)> = Vec::new();
+    /// Worker keys that nodes had before.
+    pub static Former: Vec<(NodeId, WorkerId)> = Vec::new();
     pub static Changed: Vec<(NodeId, TopicId)> = Vec::new();
     pub static SettledPerBlock: u32 = 16;
     pub static KeptRounds: u32 = 100;
@@ -185,8 +189,10 @@ impl RecordEvidence for Recorder {
         all.push((node.clone(), own, peers));
         Compared::set(all);
     }
-    fn record_secret(_: &NodeId, _: TopicId, _: &NodeId, _: &[Scored]) {
-        panic!("rounds are public")
+    fn record_secret(node: &NodeId, topic: TopicId, auditor: &NodeId, scored: &[Scored]) {
+        let mut all = Secret::get();
+        all.push((node.clone(), topic, auditor.clone(), scored.to_vec()));
+        Secret::set(all);
     }
     fn manifest_changed(node: &NodeId, topic: TopicId) {
         let mut all = Changed::get();
@@ -203,6 +209,9 @@ pub struct Models;
 impl ModelsOf for Models {
     fn is_topic(topic: TopicId) -> bool {
         topic < TOPICS
+    }
+    fn topic_name(topic: TopicId) -> Option<Vec<u8>> {
+        Self::is_topic(topic).then(|| format!("topic {topic}").into())
     }
     fn may_serve(topic: TopicId, base: &H256, adapter: Option<&H256>) -> bool {
         *base == MODEL.base
@@ -223,7 +232,10 @@ impl MembershipOf<AccountId32> for Consortium {
         let (member, status) = Nodes::get().get(node)?.clone();
         Some(NodeView {
             member,
-            roles: Roles(1),
+            roles: match *node >= self::node(250) {
+                true => Roles::of(&[NodeRole::Validator]),
+                false => Roles::of(&[NodeRole::Validator, NodeRole::Auditor]),
+            },
             status,
         })
     }
@@ -234,6 +246,7 @@ impl MembershipOf<AccountId32> for Consortium {
     }
     fn was_worker_key(node: &NodeId, key: &WorkerId, _: Moment) -> bool {
         Self::worker_key(node).as_ref() == Some(key)
+            || Former::get().contains(&(node.clone(), key.clone()))
     }
     #[cfg(feature = "runtime-benchmarks")]
     fn create_for_benchmark(member: &AccountId32, node: &NodeId, worker: WorkerId) {
@@ -481,6 +494,9 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     Recorded::set(Vec::new());
     Compared::set(Vec::new());
     Changed::set(Vec::new());
+    Secret::set(Vec::new());
+    Former::set(Vec::new());
+    Workers::set(BTreeMap::new());
     SettledPerBlock::set(16);
     KeptRounds::set(100);
     for n in 1..=4 {

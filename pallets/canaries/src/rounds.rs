@@ -37,6 +37,9 @@ impl<T: Config> Pallet<T> {
             Queue::<T>::put(topics);
             QueuedEpoch::<T>::put(Some(epoch));
         }
+        if let Some(weight) = Self::work_on_audits(epoch) {
+            return idle.saturating_add(weight);
+        }
         // Rounds are opened in order of epochs, so nothing is due before the oldest one.
         let due = Live::<T>::get().first().copied().filter(|round| {
             // Whether a node was away for the whole epoch is known when the epoch is over.
@@ -128,6 +131,7 @@ impl<T: Config> Pallet<T> {
             reveal_from: facts.reveal_from(),
             closed_from: facts.closed_from(),
         });
+        Self::join_round(topic, epoch, id);
         let settlement = Settlement::Folding(0);
         Rounds::<T>::insert(
             id,

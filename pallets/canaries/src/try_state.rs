@@ -3,14 +3,18 @@
 #![cfg(any(feature = "std", feature = "try-runtime"))]
 
 use crate::{
-    Authored, Authors, CheckersOpened, Committed, Config, Ended, Enrolled, Enrolments, Examined,
-    Live, NextRound, OldestRound, Pallet, Pools, Results, Rounds, Rules, TasksOpened,
+    AuditEpochs, Audits, Authored, Authors, CheckersOpened, Committed, Config, Ended, Enrolled,
+    Enrolments, Examined, Live, NextRound, OldestRound, Pallet, Pools, Results, Rounds, Rules,
+    TasksOpened,
     types::{MAX_NODES, Settlement},
 };
 use alloc::collections::BTreeMap;
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
-use touchstone_primitives::NodeId;
+use touchstone_primitives::{
+    NodeId,
+    audit::{AuditState, MAX_AUDITS},
+};
 
 impl<T: Config> Pallet<T> {
     /// Checks that counters, lists and maps say the same, and that every duty of a settled round has exactly one end.
@@ -94,6 +98,27 @@ impl<T: Config> Pallet<T> {
                 "leftovers of a forgotten round"
             );
         }
+        let epochs = AuditEpochs::<T>::get();
+        ensure!(
+            epochs.is_sorted_by(|a, b| a.epoch < b.epoch),
+            "epochs with audits out of order"
+        );
+        for known in &epochs {
+            let audits = || Audits::<T>::iter_prefix_values(known.epoch);
+            ensure!(
+                audits().count() == known.batches as usize && known.batches <= MAX_AUDITS,
+                "wrong number of audits"
+            );
+            ensure!(
+                !known.closed || audits().all(|audit| audit.state != AuditState::Declared),
+                "an audit is neither opened nor void"
+            );
+        }
+        ensure!(
+            Audits::<T>::iter_keys()
+                .all(|(epoch, _)| epochs.iter().any(|known| known.epoch == epoch)),
+            "leftovers of forgotten audits"
+        );
         let mut waiting = BTreeMap::<NodeId, u32>::new();
         for (topic, pool) in Pools::<T>::iter() {
             for one in pool {

@@ -135,6 +135,22 @@ pub struct Author {
     pub failures: BoundedVec<Moment, ConstU32<MAX_FAILURES>>,
 }
 
+/// Epochs for which batches of blind audits are kept after the one that they are about.
+pub const KEPT_AUDITS: u32 = 8;
+/// Most epochs with batches.
+pub const MAX_AUDIT_EPOCHS: u32 = 16;
+
+/// The batches of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct AuditEpoch {
+    /// Epoch in which the questions are put.
+    pub epoch: u32,
+    /// How many batches there are.
+    pub batches: u32,
+    /// Whether those that were not opened in time are void already.
+    pub closed: bool,
+}
+
 /// Outcomes of a node's revealed answers, by slot.
 pub type Outcomes = BoundedVec<Option<Outcome>, ConstU32<MAX_SLOTS>>;
 /// How a node's duties ended, by slot.
@@ -185,6 +201,30 @@ pub enum Refusal {
     AlreadyOpened,
     /// The part cannot be used. `Custom(13)`.
     Unfit,
+    /// Not an active node with the role of an auditor. `Custom(14)`.
+    NotAuditor,
+    /// The auditor's member gave a void batch. `Custom(15)`.
+    AuditsBarred,
+    /// The auditor has declared its batch already. `Stale`.
+    AlreadyDeclared,
+    /// As many batches as there may be. `Custom(16)`.
+    TooManyAudits,
+    /// No topic is examined. `Custom(17)`.
+    NothingExamined,
+    /// There is no such batch, or no round to audit. `Custom(18)`.
+    AuditNotFound,
+    /// The audited epoch is not over. `Future`.
+    AuditNotDue,
+    /// The epoch after the audited one is over. `Custom(19)`.
+    AuditClosed,
+    /// The batch is opened. `Stale`.
+    AlreadyAudited,
+    /// Entries out of order or of places that do not exist. `Custom(20)`.
+    BadEntries,
+    /// The VRF signature is not the auditor's over this round and these entries. `BadProof`.
+    BadVrf,
+    /// An entry does not show what the node answered to this question. `BadProof`.
+    BadReceipt,
 }
 
 impl From<Refusal> for InvalidTransaction {
@@ -197,17 +237,26 @@ impl From<Refusal> for InvalidTransaction {
             Refusal::Expired => Self::Custom(5),
             Refusal::ValidTooLong => Self::Custom(6),
             Refusal::CommitClosed => Self::Custom(7),
-            Refusal::CommitNotOpen | Refusal::RevealNotOpen => Self::Future,
+            Refusal::CommitNotOpen | Refusal::RevealNotOpen | Refusal::AuditNotDue => Self::Future,
             Refusal::RevealClosed => Self::Custom(8),
-            Refusal::AlreadyCommitted | Refusal::AlreadyRevealed | Refusal::AlreadyOpened => {
-                Self::Stale
-            }
+            Refusal::AlreadyCommitted
+            | Refusal::AlreadyRevealed
+            | Refusal::AlreadyOpened
+            | Refusal::AlreadyDeclared
+            | Refusal::AlreadyAudited => Self::Stale,
             Refusal::NotCommitted => Self::Custom(9),
-            Refusal::Mismatch => Self::BadProof,
+            Refusal::Mismatch | Refusal::BadVrf | Refusal::BadReceipt => Self::BadProof,
             Refusal::BadAnswers => Self::Custom(10),
             Refusal::NotDrawn => Self::Custom(11),
             Refusal::OpeningNotDue => Self::Custom(12),
             Refusal::Unfit => Self::Custom(13),
+            Refusal::NotAuditor => Self::Custom(14),
+            Refusal::AuditsBarred => Self::Custom(15),
+            Refusal::TooManyAudits => Self::Custom(16),
+            Refusal::NothingExamined => Self::Custom(17),
+            Refusal::AuditNotFound => Self::Custom(18),
+            Refusal::AuditClosed => Self::Custom(19),
+            Refusal::BadEntries => Self::Custom(20),
         }
     }
 }

@@ -33,6 +33,16 @@ pub trait WeightInfo {
 	fn open_canary() -> Weight;
 	/// `authorize_open_canary`.
 	fn authorize_open_canary() -> Weight;
+	/// `declare_audit`.
+	fn declare_audit() -> Weight;
+	/// `authorize_declare_audit`.
+	fn authorize_declare_audit() -> Weight;
+	/// `open_audit` with `n` entries, `n` in 0..=10.
+	fn open_audit(n: u32, ) -> Weight;
+	/// `authorize_open_audit` with 10 entries.
+	fn authorize_open_audit() -> Weight;
+	/// Closing or forgetting the `n` blind audits of an epoch, `n` in 0..=32.
+	fn close_audits(n: u32, ) -> Weight;
 	/// A block in which nothing is due.
 	fn idle() -> Weight;
 	/// Opening a round of a topic with `n` enrolments, `n` in 0..=100.
@@ -67,8 +77,13 @@ macro_rules! estimates {
 		fn withdraw() -> Weight { estimate($db, 100, 20_000, 5, 5) }
 		fn open_canary() -> Weight { estimate($db, 400, 20_000, 6, 1) }
 		fn authorize_open_canary() -> Weight { estimate($db, 400, 20_000, 6, 0) }
-		fn idle() -> Weight { estimate($db, 30, 20_000, 24, 1) }
-		fn open(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(20)), 20_000, u64::from(n).saturating_mul(5).saturating_add(26), u64::from(n).saturating_mul(3).saturating_add(3)) }
+		fn declare_audit() -> Weight { estimate($db, 60, 8_000, 9, 3) }
+		fn authorize_declare_audit() -> Weight { estimate($db, 110, 8_000, 8, 0) }
+		fn open_audit(n: u32) -> Weight { estimate($db, 4_000_u64.saturating_add(u64::from(n).saturating_mul(700)), 200_000, u64::from(n).saturating_mul(10).saturating_add(110), u64::from(n).saturating_mul(6).saturating_add(3)) }
+		fn authorize_open_audit() -> Weight { estimate($db, 9_000, 60_000, 160, 0) }
+		fn close_audits(n: u32) -> Weight { estimate($db, 50_u64.saturating_add(u64::from(n).saturating_mul(200)), 60_000, u64::from(n).saturating_mul(103).saturating_add(2), u64::from(n).saturating_mul(2).saturating_add(1)) }
+		fn idle() -> Weight { estimate($db, 30, 20_000, 25, 1) }
+		fn open(n: u32) -> Weight { estimate($db, 500_u64.saturating_add(u64::from(n).saturating_mul(20)), 20_000, u64::from(n).saturating_mul(5).saturating_add(60), u64::from(n).saturating_mul(3).saturating_add(35)) }
 		fn judge() -> Weight { estimate($db, 3_000, 200_000, 220, 16) }
 		fn fold(n: u32) -> Weight { estimate($db, 100_u64.saturating_add(u64::from(n).saturating_mul(1_500)), 200_000, u64::from(n).saturating_mul(44).saturating_add(3), u64::from(n).saturating_mul(6).saturating_add(2)) }
 		fn rate(n: u32) -> Weight { estimate($db, 1_000_u64.saturating_add(u64::from(n).saturating_mul(800)), 300_000, u64::from(n).saturating_mul(36).saturating_add(303), u64::from(n).saturating_mul(34).saturating_add(2)) }

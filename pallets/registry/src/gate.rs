@@ -1,6 +1,7 @@
 //! Who may act for a node, and which models a topic admits.
 
 use crate::{Config, Error, Models, Pallet, Topics, types::*};
+use alloc::vec::Vec;
 use frame_support::ensure;
 use touchstone_primitives::{
     H256, NodeId,
@@ -111,6 +112,10 @@ impl<T: Config> Pallet<T> {
 impl<T: Config> ModelsOf for Pallet<T> {
     fn is_topic(topic: TopicId) -> bool {
         Topics::<T>::contains_key(topic)
+    }
+
+    fn topic_name(topic: TopicId) -> Option<Vec<u8>> {
+        Topics::<T>::get(topic).map(|topic| topic.name.into_inner())
     }
 
     fn may_serve(topic: TopicId, base: &H256, adapter: Option<&H256>) -> bool {

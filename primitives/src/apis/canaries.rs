@@ -3,6 +3,7 @@
 use crate::{
     H256, NodeId,
     apis::TopicId,
+    audit::{Audit, Target, VrfOutput},
     authored::Sealed,
     canary::{Commitments, End, RoundFacts},
     checkers::Checker,
@@ -140,6 +141,12 @@ sp_api::decl_runtime_apis! {
         fn commitments(round: u32, node: NodeId) -> Option<Commitments>;
         /// Slots that a node has revealed in a round.
         fn revealed(round: u32, node: NodeId) -> Vec<u8>;
+        /// Blind audits of an epoch, by auditor; kept for a few epochs.
+        fn audits(epoch: u32) -> Vec<(NodeId, Audit)>;
+        /// Whether the node may declare a blind audit now.
+        fn may_declare_audit(auditor: NodeId) -> bool;
+        /// What the auditor asks in this epoch if this is its output; nothing before the round is open.
+        fn audit_targets(auditor: NodeId, epoch: u32, output: VrfOutput) -> Vec<Target>;
         /// Pass rates on a topic.
         fn family_rates(topic: TopicId) -> Vec<FamilyInfo>;
     }

@@ -211,15 +211,30 @@ fn refusals_have_codes_of_their_own() {
         Refusal::RevealClosed,
         Refusal::NotCommitted,
         Refusal::BadAnswers,
+        Refusal::NotDrawn,
+        Refusal::OpeningNotDue,
+        Refusal::Unfit,
+        Refusal::NotAuditor,
+        Refusal::AuditsBarred,
+        Refusal::TooManyAudits,
+        Refusal::NothingExamined,
+        Refusal::AuditNotFound,
+        Refusal::AuditClosed,
+        Refusal::BadEntries,
     ];
     let codes: Vec<_> = all.into_iter().map(InvalidTransaction::from).collect();
-    let expected: Vec<_> = (1..=10).map(InvalidTransaction::Custom).collect();
+    let expected: Vec<_> = (1..=20).map(InvalidTransaction::Custom).collect();
     assert_eq!(codes, expected);
     for (refusal, expected) in [
         (Refusal::RevealNotOpen, InvalidTransaction::Future),
         (Refusal::AlreadyCommitted, InvalidTransaction::Stale),
         (Refusal::AlreadyRevealed, InvalidTransaction::Stale),
         (Refusal::Mismatch, InvalidTransaction::BadProof),
+        (Refusal::AlreadyDeclared, InvalidTransaction::Stale),
+        (Refusal::AlreadyAudited, InvalidTransaction::Stale),
+        (Refusal::AuditNotDue, InvalidTransaction::Future),
+        (Refusal::BadVrf, InvalidTransaction::BadProof),
+        (Refusal::BadReceipt, InvalidTransaction::BadProof),
     ] {
         assert_eq!(InvalidTransaction::from(refusal), expected);
     }

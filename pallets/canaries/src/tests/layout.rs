@@ -1,7 +1,9 @@
 use crate::{mock::*, types::*};
 use codec::{Encode, MaxEncodedLen};
+use sp_core::Pair;
 use touchstone_primitives::{
     H256,
+    audit::{Audit, AuditState},
     authored::Sealed,
     canary::{End, FamilyRate, Outcome, Presence},
     fixed::Fixed,
@@ -70,6 +72,38 @@ fn stored_types_are_pinned() {
             "06000000"
         )
     );
+    let audit = Audit {
+        worker: worker(&node(1)).public(),
+        member: member(1),
+        topic: 2,
+        since: 3,
+        round: Some(4),
+        state: AuditState::Declared,
+    };
+    assert_eq!(
+        hex(audit),
+        format!(
+            "{}{}02000000030000000000000001{}00",
+            hex(worker(&node(1)).public()),
+            "65".repeat(32),
+            "04000000",
+        )
+    );
+    let opened = AuditState::Opened {
+        counted: 1,
+        right: 2,
+        missing: 3,
+        away: 4,
+    };
+    assert_eq!(hex(opened), "0101000000020000000300000004000000");
+    assert_eq!(hex(AuditState::Voided { missing: 5 }), "0205000000");
+    assert_eq!(hex(AuditState::Excused), "03");
+    let epoch = AuditEpoch {
+        epoch: 1,
+        batches: 2,
+        closed: true,
+    };
+    assert_eq!(hex(epoch), "010000000200000001");
     assert_eq!(hex(Presence::default()), "000000000000000000");
     assert_eq!(hex(FamilyRate::default()), "00".repeat(41));
 }

@@ -1,5 +1,6 @@
 mod answers;
 mod attacks;
+mod audits;
 mod authored;
 mod enrolments;
 mod layout;
