@@ -245,7 +245,7 @@ impl<V: OpeningsView, S: OpeningsSender> Custodian<V, S> {
                     sent = sent.saturating_add(1);
                 }
                 // It is full, say: the next block tries again.
-                Err(reason) => log::debug!(
+                Err(reason) => log::warn!(
                     target: "custodian",
                     "canary {}: the pool refused its {:?}: {reason}", opening.canary, opening.part,
                 ),

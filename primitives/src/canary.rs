@@ -62,9 +62,10 @@ pub struct Windows {
 impl Windows {
     /// Whether a node that is not at fault can keep them: a few blocks each, and an end.
     pub fn is_valid(&self) -> bool {
-        [self.open, self.commit, self.reveal]
-            .iter()
-            .all(|length| (3..=100_000).contains(length))
+        // Openings are not sent for the first two blocks.
+        (5..=100_000).contains(&self.open)
+            && (3..=100_000).contains(&self.commit)
+            && (3..=100_000).contains(&self.reveal)
     }
 }
 

@@ -48,7 +48,7 @@ const DEVELOPMENT: Constants = Constants {
     root_delay: 5,
     member_cap_exempt: true,
     windows: Windows {
-        open: 4,
+        open: 5,
         commit: 4,
         reveal: 3,
     },
@@ -58,9 +58,9 @@ const LOCAL: Constants = Constants {
     min_validators: 3,
     root_delay: 10,
     member_cap_exempt: true,
-    // A round of each topic fits into an epoch of 20 blocks; one with canaries of members takes three blocks more.
+    // A round of each topic fits into an epoch of 20 blocks; one with canaries of members takes five blocks more.
     windows: Windows {
-        open: 4,
+        open: 5,
         commit: 10,
         reveal: 5,
     },

@@ -87,6 +87,13 @@ pub type TxExtension = (
     frame_system::WeightReclaim<Runtime>,
 );
 
+/// A transaction without account for a call that its pallet authorises, valid in the `lifetime` blocks after `best`. It has another
+/// hash at every block, which matters to pools that refuse for a while what they have refused once.
+pub fn authorized(call: RuntimeCall, best: BlockNumber, lifetime: u32) -> UncheckedExtrinsic {
+    let era = generic::Era::mortal(lifetime.into(), best.into());
+    UncheckedExtrinsic::new_transaction(call, extension(0, era, 0))
+}
+
 /// The extension of a transaction with this nonce, lifetime and tip.
 pub fn extension(nonce: Nonce, era: generic::Era, tip: Balance) -> TxExtension {
     (

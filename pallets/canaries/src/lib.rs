@@ -437,7 +437,7 @@ pub mod pallet {
         TopicNotExamined,
         /// A family or level does not exist, or the number of duties is out of range. See `TopicRules`.
         BadRules,
-        /// A window is shorter than 3 blocks or longer than 100,000.
+        /// A window is shorter than 3 blocks (5 for openings) or longer than 100,000.
         BadWindows,
         /// `MAX_TOPICS` topics have canaries already. End another one's first.
         TooManyTopics,

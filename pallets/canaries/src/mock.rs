@@ -99,7 +99,7 @@ pub const EPOCH: u32 = 20;
 pub const DEPOSIT: u64 = 10;
 pub const CREDIT: u64 = 1_000;
 pub const WINDOWS: Windows = Windows {
-    open: 3,
+    open: 5,
     commit: 8,
     reveal: 6,
 };

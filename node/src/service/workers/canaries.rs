@@ -2,7 +2,6 @@
 
 use crate::service::{Client, Pool};
 use codec::Encode;
-use frame_system::offchain::CreateAuthorizedTransaction;
 use sc_transaction_pool_api::{
     TransactionPool, TransactionSource,
     error::{Error as PoolError, IntoPoolError},
@@ -10,7 +9,7 @@ use sc_transaction_pool_api::{
 use sp_api::{ApiExt, ProvideRuntimeApi};
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
-use touchstone_gateway::{ChainState, worker};
+use touchstone_gateway::{BlockRef, ChainState, worker};
 use touchstone_primitives::{
     H256, NodeId,
     apis::{CanariesApi, DutyInfo, EnrolmentInfo, RoundInfo},
@@ -101,23 +100,24 @@ impl Rounds {
     }
 
     async fn submit(&self, call: pallet_canaries::Call<Runtime>) -> Result<(), String> {
-        submit(&self.pool, self.chain.best().hash, call).await
+        submit(&self.pool, self.chain.best(), call).await
     }
 }
 
-/// Puts a call that its pallet authorises into the pool.
+/// Puts a call that its pallet authorises into the pool, for the blocks after `best`.
+///
+/// It has another hash at every block, so that a pool that has refused it once takes it later.
 pub async fn submit(
     pool: &Pool,
-    at: H256,
+    best: BlockRef,
     call: pallet_canaries::Call<Runtime>,
 ) -> Result<(), String> {
-    let call = RuntimeCall::Canaries(call);
     let transaction =
-        <Runtime as CreateAuthorizedTransaction<RuntimeCall>>::create_authorized_transaction(call);
+        touchstone_runtime::authorized(RuntimeCall::Canaries(call), best.number, LIFETIME);
     let transaction = UncheckedExtrinsic::try_from_encoded_extrinsic(&transaction.encode())
         .map_err(|e| e.to_string())?;
     let submitted = pool
-        .submit_one(at, TransactionSource::Local, transaction)
+        .submit_one(best.hash, TransactionSource::Local, transaction)
         .await;
     match submitted.map_err(IntoPoolError::into_pool_error) {
         Ok(_) | Err(Ok(PoolError::AlreadyImported(_))) => Ok(()),

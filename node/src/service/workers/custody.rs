@@ -144,9 +144,9 @@ impl Openings {
         }
         for round in api.rounds(at)? {
             let phase = round.facts.phase(next);
-            // Not for the first block of a window: pools of nodes that have not imported the block before it would refuse the
-            // transaction as too early, and refuse it again later because they have seen it.
-            if round.facts.phase(next.saturating_sub(1)) != phase {
+            // Not for the first two blocks of a window: pools that do not know the block before it yet would refuse the transaction as
+            // too early.
+            if round.facts.phase(next.saturating_sub(2)) != phase {
                 continue;
             }
             let part = match phase {
@@ -200,6 +200,6 @@ impl OpeningsSender for Openings {
             salt: hidden.salt,
             content: TaskText::try_from(hidden.content).map_err(|_| "too long a text")?,
         };
-        submit(&self.pool, self.chain.best().hash, call).await
+        submit(&self.pool, self.chain.best(), call).await
     }
 }

@@ -317,6 +317,8 @@ fn being_suspended_does_not_undo_answers_that_were_revealed() {
         assert_eq!((passed(1), recorded(&node(1)).len()), (0, 5));
         let ends = Ended::<Test>::get(0, node(1)).unwrap();
         assert!(ends.iter().skip(5).all(|end| *end == End::Void));
-        println!("gained: three unrevealed duties void; lost: the five that were revealed count as wrong");
+        println!(
+            "gained: three unrevealed duties void; lost: the five that were revealed count as wrong"
+        );
     });
 }

@@ -226,7 +226,7 @@ fn topics_and_windows_are_set_by_who_governs() {
         });
 
         let windows = Windows {
-            open: 3,
+            open: 5,
             commit: 5,
             reveal: 5,
         };

@@ -124,7 +124,7 @@ fn rounds_follow_each_other_one_an_epoch() {
 fn a_topic_waits_while_its_round_takes_answers() {
     run(|| {
         let long = touchstone_primitives::canary::Windows {
-            open: 3,
+            open: 5,
             commit: 30,
             reveal: 15,
         };
