@@ -12,7 +12,7 @@ use crate::{
 use futures::{Stream as Wakeups, StreamExt};
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 use touchstone_primitives::{
-    H256, NodeId,
+    H256, Moment, NodeId,
     audit::{AuditState, Entry, Target},
     request::Request,
 };
@@ -35,6 +35,8 @@ pub struct Asked {
     pub target: Target,
     /// The question that it makes.
     pub request: Request,
+    /// When the batch was declared, milliseconds: no answer is older.
+    pub since: Moment,
 }
 
 /// Where the best block stands.
@@ -60,6 +62,9 @@ pub trait AuditsView: Send {
     fn state(&self, auditor: &NodeId, epoch: u32) -> Result<Option<AuditState>, String>;
     /// Its questions, by place; none before the round is open.
     fn questions(&self, auditor: &NodeId, epoch: u32) -> Result<Vec<Asked>, String>;
+    /// Whether the chain takes this entry as the answer. A single one that it does not take would spoil the whole batch, and a node may
+    /// give out a receipt that loses its force later.
+    fn proves(&self, question: &Asked, entry: &Entry) -> Result<bool, String>;
 }
 
 /// Sends the auditor's transactions. Sending again what was included already does no harm.
@@ -77,7 +82,7 @@ pub trait AuditsSender: Send {
 
 /// Asks other nodes, as a client does.
 pub trait Peers: Send {
-    /// The node's answer, with a receipt that proves it; or why there is none.
+    /// The node's answer with its receipt; or why there is none.
     fn ask(&self, question: &Asked) -> impl Future<Output = Result<Entry, String>> + Send;
 }
 
@@ -228,16 +233,23 @@ impl<V: AuditsView, S: AuditsSender, P: Peers> Auditor<V, S, P> {
             return Ok(());
         }
         let record = aligned(self.journal.audit(auditor, epoch)?, &questions);
-        let places = questions.iter().zip(record);
-        let entries: Vec<Entry> = places
-            .filter_map(|(asked, question)| {
-                let entry = question.entry?;
-                Some(Entry {
-                    place: asked.target.duty.slot,
-                    ..entry
-                })
-            })
-            .collect();
+        let mut entries = Vec::new();
+        for (asked, question) in questions.iter().zip(record) {
+            let Some(entry) = question.entry else {
+                continue;
+            };
+            let entry = Entry {
+                place: asked.target.duty.slot,
+                ..entry
+            };
+            if self
+                .view
+                .proves(asked, &entry)
+                .map_err(AuditorError::Chain)?
+            {
+                entries.push(entry);
+            }
+        }
         if entries.len() < questions.len() {
             log::warn!(
                 target: "auditor",
@@ -288,8 +300,16 @@ impl<V: AuditsView, S: AuditsSender, P: Peers> Auditor<V, S, P> {
         known.tries += 1;
         self.journal
             .put_audit(auditor, epoch, &record, ["pose: stored", "pose: durable"])?;
-        let answer = self.peers.ask(asked).await;
+        let mut answer = self.peers.ask(asked).await;
         self.journal.probe("pose: answered");
+        if let Ok(entry) = &answer
+            && !self
+                .view
+                .proves(asked, entry)
+                .map_err(AuditorError::Chain)?
+        {
+            answer = Err("what it sent proves nothing".into());
+        }
         match answer {
             Ok(entry) => {
                 if let Some(known) = record.get_mut(index) {

@@ -15,7 +15,8 @@ use sp_core::{Bytes, H256};
 use sp_runtime::{generic, traits::BlakeTwo256};
 use std::time::Duration;
 use touchstone_primitives::{
-    AccountId32, Moment, NodeId, apis::*, canary::Commitments, reputation::Fold, worker::WorkerId,
+    AccountId32, Moment, NodeId, apis::*, audit::Audit, canary::Commitments, reputation::Fold,
+    worker::WorkerId,
 };
 use touchstone_rpc::{Health, NodeClient};
 
@@ -366,6 +367,16 @@ impl Chain {
     /// Slots that a node has revealed in a round.
     pub async fn revealed(&self, round: u32, node: &NodeId, at: H256) -> Result<Vec<u8>> {
         self.call("CanariesApi_revealed", &(round, node), at).await
+    }
+
+    /// The running epoch.
+    pub async fn epoch(&self, at: H256) -> Result<u32> {
+        self.call("CanariesApi_epoch", &(), at).await
+    }
+
+    /// Blind audits of an epoch, by auditor.
+    pub async fn audits(&self, epoch: u32, at: H256) -> Result<Vec<(NodeId, Audit)>> {
+        self.call("CanariesApi_audits", &epoch, at).await
     }
 
     /// Pass rates on a topic.

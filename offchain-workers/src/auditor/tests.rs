@@ -32,6 +32,8 @@ struct World {
     asked: Vec<(u32, u8)>,
     /// Places whose node does not answer.
     silent: Vec<u8>,
+    /// Places whose receipt proves nothing from this block on.
+    spoilt: Vec<(u8, u32)>,
 }
 
 #[derive(Clone, Default)]
@@ -97,6 +99,7 @@ fn asked(epoch: u32, place: u8, fork: u8) -> Asked {
             },
             client_nonce: nonce,
         },
+        since: 0,
     }
 }
 
@@ -130,6 +133,12 @@ impl AuditsView for Shared {
                 .map(|place| asked(epoch, place, world.fork))
                 .collect(),
         })
+    }
+
+    fn proves(&self, question: &Asked, _: &Entry) -> Result<bool, String> {
+        let (world, place) = (self.0.lock(), question.target.duty.slot);
+        let is_spoilt = |(of, from): &(u8, u32)| *of == place && *from <= world.block;
+        Ok(!world.spoilt.iter().any(is_spoilt))
     }
 }
 
@@ -217,6 +226,19 @@ fn a_node_that_does_not_answer_is_asked_a_few_times_and_left_out() {
     assert_eq!(world.asked.len(), 9 + MAX_TRIES as usize);
     let places: Vec<u8> = world.opened[&1].iter().map(|entry| entry.place).collect();
     assert_eq!(places, [0, 1, 2, 3, 5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn a_receipt_that_the_chain_would_refuse_spoils_no_batch() {
+    let (folder, world) = (tempfile::tempdir().unwrap(), Shared::default());
+    // The one of place 2 is worthless at once, the one of place 6 loses its force after it was given.
+    world.0.lock().spoilt = vec![(2, 0), (6, 2 * EPOCH)];
+    let journal = journal(&folder, None);
+    run_to(&mut auditor(&journal, &world), &world, 2 * EPOCH + 10);
+    let world = world.0.lock();
+    let places: Vec<u8> = world.opened[&1].iter().map(|entry| entry.place).collect();
+    println!("spoilt receipts at places 2 and 6: the batch is opened with {places:?}");
+    assert_eq!(places, [0, 1, 3, 4, 5, 7, 8, 9]);
 }
 
 #[test]

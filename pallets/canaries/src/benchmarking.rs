@@ -3,21 +3,25 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use crate::{
-    Answers, Authored, Call, CheckersOpened, Committed, Config, Ended, Enrolments, Latest, Live,
-    NextCanary, NextRound, OldestRound, Pallet, Pools, Queue, QueuedEpoch, Rates, Results,
-    RoundWindows, Rounds, Rules, TasksOpened, types::*,
+    Answers, AuditEpochs, Audits, Authored, Call, CheckersOpened, Committed, Config, Ended,
+    Enrolments, Latest, Live, NextCanary, NextRound, OldestRound, Pallet, Pools, Queue,
+    QueuedEpoch, Rates, Results, RoundWindows, Rounds, Rules, TasksOpened, types::*,
 };
-use alloc::{format, vec, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
 use codec::Encode;
 use frame_benchmarking::v2::*;
 use frame_support::{
     BoundedVec,
-    traits::{Authorize, EnsureOrigin, Get, UnfilteredDispatchable, fungible::Mutate},
+    traits::{Authorize, EnsureOrigin, Get, Time, UnfilteredDispatchable, fungible::Mutate},
 };
 use frame_system::{RawOrigin, pallet_prelude::BlockNumberFor};
 use sp_runtime::{RuntimeAppPublic, Saturating, transaction_validity::TransactionSource};
 use touchstone_primitives::{
     H256, Moment, NodeId,
+    audit::{
+        Audit, AuditState, Entries, Entry, MAX_AUDITS, MAX_TEXT, TARGETS, Target, VrfProof,
+        proven_output, targets, vrf_input,
+    },
     authored::{MAX_AUTHORED, MAX_OF_AUTHOR, MAX_WAITING, Part, Sealed, TaskText, seal},
     canary::{
         Answer, MAX_FAMILIES, MAX_GROUPS, MAX_SLOTS, Outcome, Presence, Revealed, RoundFacts,
@@ -27,6 +31,8 @@ use touchstone_primitives::{
     evidence::ModelsOf,
     fixed::Fixed,
     generators,
+    provenance::Tier,
+    receipt::{Beacon, Body, Receipt, ReceiptV1, Sampler, Wrapper, answer_hash},
     traits::MembershipOf,
     worker::WorkerId,
 };
@@ -267,6 +273,138 @@ fn answered<T: Config>(n: u32) -> Result<(), BenchmarkError> {
     Ok(())
 }
 
+/// A question and the worker key of the node that is asked.
+type Question = (Target, WorkerId);
+
+/// A full epoch of batches about round 0, all of one member, and the questions of the first.
+fn audits<T: Config>() -> Result<(NodeId, WorkerId, Vec<Question>), BenchmarkError> {
+    topic::<T>();
+    let (auditor, worker) = add_node::<T>(MAX_NODES);
+    let member = member_of::<T>(&auditor)?;
+    let keys: BTreeMap<_, _> = (0..MAX_NODES).map(add_node::<T>).collect();
+    let nodes: Vec<_> = keys.keys().cloned().collect();
+    let facts = round::<T>(nodes.clone());
+    crate::Examined::<T>::put(BoundedVec::truncate_from(vec![TOPIC]));
+    let audit = Audit {
+        worker: worker.clone(),
+        member,
+        topic: TOPIC,
+        since: 0,
+        round: Some(0),
+        state: AuditState::Declared,
+    };
+    for n in 0..MAX_AUDITS {
+        let auditor = if n == 0 {
+            auditor.clone()
+        } else {
+            account("auditor", n, 0)
+        };
+        Audits::<T>::insert(0, auditor, audit.clone());
+    }
+    AuditEpochs::<T>::put(BoundedVec::truncate_from(vec![AuditEpoch {
+        epoch: 0,
+        batches: MAX_AUDITS,
+        closed: false,
+    }]));
+    let questions = targets(&[7; 32], &facts, &nodes, |_| false)
+        .into_iter()
+        .filter_map(|target| keys.get(&target.node).cloned().map(|key| (target, key)));
+    Ok((auditor, worker, questions.collect()))
+}
+
+/// What the first `n` targets answered, at its longest.
+fn entries<T: Config>(all: &[Question], n: u32) -> Result<Entries, BenchmarkError> {
+    let genesis = Pallet::<T>::genesis();
+    let name = T::Models::topic_name(TOPIC).ok_or("the topic has a name")?;
+    let name = String::from_utf8(name).map_err(|_| "the name is text")?;
+    let answer = "{\"a\":[1,2,3], ".repeat(MAX_TEXT as usize / 15);
+    let mut entries = Vec::new();
+    for (target, key) in all.iter().take(n as usize) {
+        let request = target.request(name.clone()).ok_or("the family exists")?;
+        let body = Body {
+            query_hash: request.hash(),
+            topic: Some(name.clone()),
+            tier: Tier::T2,
+            policy_version: 0,
+            table_root: None,
+            options_hash: request.options.hash(),
+            client_nonce: target.nonce,
+            request_signature: None,
+            beacon: Beacon {
+                session: 0,
+                randomness: H256::zero(),
+            },
+            sampler: Sampler {
+                temperature_milli: 0,
+                top_k: 1,
+                max_tokens: 64,
+                vrf_proof: None,
+            },
+            gap_root: None,
+            manifest_hash: H256::zero(),
+            prompt_token_root: H256::zero(),
+            token_root: H256::zero(),
+            token_count: 64,
+            answer_hash: answer_hash(&answer),
+            memory_root: None,
+            declines: Vec::new(),
+            verdict: None,
+        };
+        let sign = |hash: H256| {
+            key.sign(&hash.as_bytes())
+                .ok_or("the keystore holds the key")
+        };
+        let wrapper = Wrapper {
+            genesis,
+            specialist_signature: sign(body.hash(&genesis, &target.node))?,
+            body,
+            specialist: target.node.clone(),
+            gateway: target.node.clone(),
+            stream: 0,
+            sequence: 0,
+            answered_at: T::Time::now(),
+        };
+        let gateway_signature = sign(wrapper.id())?;
+        let receipt = Receipt::V1(ReceiptV1 {
+            wrapper,
+            gateway_signature,
+        });
+        entries.push(Entry {
+            place: target.duty.slot,
+            worker: key.clone(),
+            receipt: BoundedVec::truncate_from(receipt.encode()),
+            answer: BoundedVec::truncate_from(answer.clone().into_bytes()),
+        });
+    }
+    Ok(BoundedVec::truncate_from(entries))
+}
+
+/// A proof that is well-formed and of nothing: checking it costs what checking a good one does. A VRF cannot be signed in the runtime.
+fn proof(auditor: &WorkerId) -> VrfProof {
+    let mut proof = [0; 96];
+    let point: &[u8] = auditor.as_ref();
+    proof
+        .iter_mut()
+        .zip(point)
+        .for_each(|(to, from)| *to = *from);
+    proof
+}
+
+/// What is done before a batch is judged.
+fn prove<T: Config>(
+    audit: &Audit,
+    seed: &H256,
+    all: &[Target],
+    entries: &Entries,
+) -> Result<(), BenchmarkError> {
+    let input = vrf_input(&Pallet::<T>::genesis(), 0, seed);
+    let proven = proven_output(&audit.worker, input, entries, &proof(&audit.worker));
+    assert_eq!(proven, None);
+    let answered = Pallet::<T>::ensure_answered(audit, all, entries);
+    assert_eq!(answered, Ok(()));
+    Ok(())
+}
+
 #[benchmarks]
 mod benchmarks {
     use super::*;
@@ -388,6 +526,88 @@ mod benchmarks {
             call.authorize(TransactionSource::External)
                 .ok_or("the call is authorised")??;
         }
+        Ok(())
+    }
+
+    #[benchmark]
+    fn declare_audit() -> Result<(), BenchmarkError> {
+        let (auditor, ..) = audits::<T>()?;
+        let until = frame_system::Pallet::<T>::block_number().saturating_add(T::MaxValidity::get());
+        #[block]
+        {
+            Pallet::<T>::do_declare_audit(auditor.clone(), until)?;
+        }
+        assert!(Audits::<T>::contains_key(T::Epoch::get() + 1, auditor));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn authorize_declare_audit() -> Result<(), BenchmarkError> {
+        let (auditor, worker, _) = audits::<T>()?;
+        let valid_until =
+            frame_system::Pallet::<T>::block_number().saturating_add(T::MaxValidity::get());
+        let message = Pallet::<T>::declare_submission(&auditor, valid_until);
+        let signature = worker
+            .sign(&message.as_bytes())
+            .ok_or("the keystore holds the key")?;
+        let call = Call::<T>::declare_audit {
+            auditor,
+            valid_until,
+            signature,
+        };
+        #[block]
+        {
+            call.authorize(TransactionSource::External)
+                .ok_or("the call is authorised")??;
+        }
+        Ok(())
+    }
+
+    #[benchmark]
+    fn open_audit(n: Linear<0, 10>) -> Result<(), BenchmarkError> {
+        let (auditor, _, all) = audits::<T>()?;
+        let entries = entries::<T>(&all, n)?;
+        let all: Vec<Target> = all.into_iter().map(|(target, _)| target).collect();
+        let audit = Audits::<T>::get(0, &auditor).ok_or("it was declared")?;
+        let round = Rounds::<T>::get(0).ok_or("it was opened")?;
+        #[block]
+        {
+            prove::<T>(&audit, &round.facts.seed, &all, &entries)?;
+            Pallet::<T>::judge_audit(auditor.clone(), 0, audit, &round, &all, &entries);
+        }
+        let state = Audits::<T>::get(0, &auditor).map(|audit| audit.state);
+        assert!(matches!(state, Some(AuditState::Opened { counted, .. }) if counted == n));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn authorize_open_audit() -> Result<(), BenchmarkError> {
+        let (auditor, _, all) = audits::<T>()?;
+        let entries = entries::<T>(&all, TARGETS)?;
+        let all: Vec<Target> = all.into_iter().map(|(target, _)| target).collect();
+        let audit = Audits::<T>::get(0, &auditor).ok_or("it was declared")?;
+        let round = Rounds::<T>::get(0).ok_or("it was opened")?;
+        #[block]
+        {
+            prove::<T>(&audit, &round.facts.seed, &all, &entries)?;
+        }
+        Ok(())
+    }
+
+    #[benchmark]
+    fn close_audits(n: Linear<0, 32>) -> Result<(), BenchmarkError> {
+        let (auditor, ..) = audits::<T>()?;
+        let kept = Audits::<T>::get(0, &auditor).ok_or("it was declared")?;
+        let _ = Audits::<T>::clear_prefix(0, MAX_AUDITS, None);
+        for n in 0..n {
+            Audits::<T>::insert(0, account::<NodeId>("auditor", n, 0), kept.clone());
+        }
+        AuditEpochs::<T>::mutate(|epochs| epochs.iter_mut().for_each(|epoch| epoch.batches = n));
+        #[block]
+        {
+            Pallet::<T>::work_on_audits(2);
+        }
+        assert!(AuditEpochs::<T>::get().iter().all(|epoch| epoch.closed));
         Ok(())
     }
 
