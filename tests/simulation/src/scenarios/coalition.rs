@@ -62,13 +62,13 @@ fn year(seed: u64, plan: Plan) -> Held {
 
 fn year_under(seed: u64, plan: Plan, rules: Rules) -> Held {
     let mut operators = consortium(seed, OPERATORS);
-    for place in 0..plan.members {
+    for (place, operator) in operators.iter_mut().take(plan.members).enumerate() {
         let conduct = if place < plan.members / 3 {
             plan.few
         } else {
             plan.most
         };
-        operators[place] = Operator {
+        *operator = Operator {
             bond: plan.bond,
             ..Operator::with(1, 0.8, conduct).talented(plan.talent)
         };
