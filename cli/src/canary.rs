@@ -1,5 +1,6 @@
 //! `touchstone canary`: who is examined in what, rounds, and why a duty was scored as it was.
 
+mod audits;
 mod create;
 mod sample;
 mod tasks;
@@ -36,6 +37,7 @@ pub enum Canary {
     List(List),
     Show(Show),
     Explain(Explain),
+    Audits(audits::Audits),
     #[command(alias = "import")]
     Create(create::Create),
     Try(Try),
@@ -159,6 +161,7 @@ impl Canary {
             Self::List(list) => list.run(chain).await,
             Self::Show(show) => show.run(chain).await,
             Self::Explain(explain) => explain.run(chain).await,
+            Self::Audits(audits) => audits.run(chain).await,
             Self::Create(create) => create.run(chain).await,
             Self::Try(tasks) => tasks.run(chain).await,
             Self::Sample(sample) => sample.run(),

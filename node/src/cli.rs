@@ -93,6 +93,11 @@ pub struct InferenceArgs {
     #[arg(long, value_name = "N", default_value_t = touchstone_primitives::canary::ANSWER_TOKENS)]
     pub canary_tokens: u32,
 
+    /// Where another node answers clients; may be repeated. A node with the role of an auditor puts the questions of blind audits there;
+    /// without any address it declares no audits.
+    #[arg(long, value_name = "NODE=ws://HOST:PORT")]
+    pub peer_rpc: Vec<crate::service::PeerRpc>,
+
     /// File of the worker journal: receipts before they are anchored. Back it up; it is not part of the chain database.
     /// Default: `journal` in the chain's folder under the base path.
     #[arg(long, value_name = "PATH")]

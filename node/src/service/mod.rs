@@ -3,6 +3,8 @@
 mod consensus;
 pub mod workers;
 
+pub use workers::auditor::PeerRpc;
+
 use crate::{cli::InferenceArgs, rpc};
 use sc_client_api::{Backend as _, BlockBackend};
 use sc_network::{NetworkBackend, config::FullNetworkConfiguration};

@@ -1,5 +1,6 @@
 //! The engine, the journal, the doors and the receipt anchorer of this node.
 
+pub mod auditor;
 mod canaries;
 mod custody;
 mod engine;
@@ -21,7 +22,7 @@ use touchstone_gateway::{Answerer, ChainState, Limits, anchor, canaries::Canarie
 use touchstone_primitives::worker;
 use touchstone_runtime::opaque::Block;
 use touchstone_workers::{
-    AnchorLimits, Anchorer, Custodian, Journal, OffchainMailbox, Runner, Vault,
+    AnchorLimits, Anchorer, Auditor, Custodian, Journal, OffchainMailbox, Runner, Vault,
 };
 
 /// API key of the OpenAI-compatible door on chains with well-known keys.
@@ -172,6 +173,21 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         keystore: keystore.clone(),
     };
     let custodian = Custodian::new(Vault::new(journal.clone()), custodian.clone(), custodian);
+    let peers: std::collections::BTreeMap<_, _> = inference
+        .peer_rpc
+        .iter()
+        .map(|peer| (peer.node.clone(), peer.url.clone()))
+        .collect();
+    let auditor = (!peers.is_empty()).then(|| {
+        let chain = auditor::Audits {
+            client: client.clone(),
+            pool: pool.clone(),
+            chain: chain.clone(),
+            keystore: keystore.clone(),
+            peers,
+        };
+        Auditor::new(journal.clone(), chain.clone(), chain.clone(), chain)
+    });
     let runner = (canaries_on == OnOff::On).then(|| {
         let chain = canaries::Rounds {
             client: client.clone(),
@@ -206,6 +222,9 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         Some("workers"),
         custodian.run(wakeups()),
     );
+    if let Some(auditor) = auditor {
+        spawn.spawn_blocking("blind-auditor", Some("workers"), auditor.run(wakeups()));
+    }
     if let Some(runner) = runner {
         let work = runner.run(wakeups());
         spawn.spawn_blocking("canary-runner", Some("workers"), work);

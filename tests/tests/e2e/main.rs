@@ -1,5 +1,6 @@
 //! Real nodes on the loopback interface, looked at from outside.
 
+mod audits;
 mod canaries;
 mod cli;
 mod clock;
