@@ -15,7 +15,11 @@ async fn an_auditor_asks_the_others_like_a_client_and_the_chain_scores_their_ans
         let mut arguments = format!("--{name} --engine dummy --canaries off");
         if name == "dave" {
             // The last one knows where the others answer.
-            for (node, stash) in network.nodes.iter().zip([AliceStash, BobStash, CharlieStash]) {
+            for (node, stash) in network
+                .nodes
+                .iter()
+                .zip([AliceStash, BobStash, CharlieStash])
+            {
                 arguments += &format!(" --peer-rpc {}={}", stash.to_account_id(), node.url());
             }
         }
