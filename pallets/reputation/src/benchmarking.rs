@@ -8,7 +8,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use frame_benchmarking::v2::*;
-use frame_support::traits::EnsureOrigin;
+use frame_support::traits::{EnsureOrigin, Get};
 use sp_core::sr25519;
 use touchstone_primitives::{
     H256, NodeId,
