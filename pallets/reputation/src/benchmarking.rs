@@ -22,7 +22,7 @@ use touchstone_primitives::{
 
 fn scored(n: u32) -> Scored {
     Scored {
-        duty: H256::from_low_u64_be(n.into()),
+        duty: touchstone_primitives::tagged_hash("benchmark", &[&n.to_le_bytes()]),
         family: H256::zero(),
         epoch: n,
         difficulty: Fixed::HALF,
