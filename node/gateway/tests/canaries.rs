@@ -112,7 +112,7 @@ async fn a_model_that_the_engine_lacks_is_named() {
 async fn a_question_that_can_never_be_answered_is_told_apart() {
     let gateway = gateway_with(Some(Arc::new(DummyEngine::new())), generous());
     let mut round = round(&gateway);
-    round.duties[0].prompt = " ".into();
+    round.duties[0].prompt = Some(" ".into());
     let refused = Canaries::new(gateway.answerer.clone())
         .answer(&round, 0, true)
         .await;
