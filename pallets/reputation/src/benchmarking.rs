@@ -133,7 +133,7 @@ mod benchmarks {
         add_node::<T>(1);
         Pallet::<T>::offence(&offender, 0, Offence::Collusion);
         let (member, into): (NodeId, NodeId) = (account("member", 0, 0), account("member", 1, 0));
-        for n in 0..100 {
+        for n in 0..90 {
             MergedInto::<T>::insert(account::<NodeId>("other", n, 0), &into);
         }
         #[extrinsic_call]
@@ -253,7 +253,7 @@ mod benchmarks {
 
     /// Every node is of another group.
     #[benchmark]
-    fn weights(n: Linear<1, 100>) -> Result<(), BenchmarkError> {
+    fn weights(n: Linear<1, 90>) -> Result<(), BenchmarkError> {
         for i in 0..n {
             let node = add_node::<T>(i);
             for epoch in 1..=2 {
