@@ -685,25 +685,31 @@ impl Try {
             return Ok(tasks);
         }
         let name = self.family.as_deref().unwrap_or_default();
-        let family = generators::named(name).ok_or_else(|| {
-            let names: Vec<&str> = generators::families()
-                .iter()
-                .map(|family| family.name)
-                .collect();
-            format!(
-                "there is no family \"{name}\"; there is {}",
-                names.join(", ")
-            )
-        })?;
-        let draw = |number| {
-            Some(ImportedTask {
-                id: format!("{name}-{}-{number}", self.level),
-                task: family.generate(self.level, &H256(rand::random()))?,
-            })
+        let drawn = draw(name, self.level, self.count)?.into_iter().enumerate();
+        let imported = |(number, task)| ImportedTask {
+            id: format!("{name}-{}-{number}", self.level),
+            task,
         };
-        let tasks: Option<Vec<ImportedTask>> = (0..self.count).map(draw).collect();
-        Ok(tasks.ok_or("levels are 1 to 5".to_owned())?)
+        Ok(drawn.map(imported).collect())
     }
+}
+
+/// Tasks of a family that nobody has seen.
+fn draw(name: &str, level: u8, count: usize) -> Result<Vec<generators::Task>> {
+    let family = generators::named(name).ok_or_else(|| {
+        let names: Vec<&str> = generators::families()
+            .iter()
+            .map(|family| family.name)
+            .collect();
+        format!(
+            "there is no family \"{name}\"; there is {}",
+            names.join(", ")
+        )
+    })?;
+    let tasks: Option<Vec<_>> = (0..count)
+        .map(|_| family.generate(level, &H256(rand::random())))
+        .collect();
+    Ok(tasks.ok_or("levels are 1 to 5".to_owned())?)
 }
 
 impl Enrol {

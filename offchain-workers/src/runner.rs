@@ -93,7 +93,8 @@ pub trait RoundsView: Send {
     fn commitment(&self, id: &RoundId, posed: &H256, opening: &Opening) -> H256;
 }
 
-/// Sends the runner's transactions. Sending again what was included already does no harm.
+/// Sends the runner's transactions, with another hash at every block: pools refuse for a while what they have refused once. Sending again
+/// what was included already does no harm.
 pub trait RoundsSender: Send {
     /// The node's commitments, by slot.
     fn commit(
@@ -253,15 +254,6 @@ pub enum RunnerError {
     Chain(String),
 }
 
-/// Sending of a round's transaction.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sent {
-    /// Block that it was meant for, once the pool has taken one.
-    at: Option<u32>,
-    /// How often it was tried.
-    tries: u32,
-}
-
 /// Does the duties of a node.
 pub struct Runner<V, S, A> {
     journal: Arc<Journal>,
@@ -273,8 +265,8 @@ pub struct Runner<V, S, A> {
     unclosed: Option<BTreeSet<RoundId>>,
     /// Finalised block at which old rounds were last looked for.
     pruned_at: Option<u32>,
-    /// What was sent last, by round.
-    sent: BTreeMap<RoundId, Sent>,
+    /// Block that a round's last transaction was meant for, once the pool has taken it.
+    sent: BTreeMap<RoundId, u32>,
     /// Rounds of which somebody was told that their commitments are lost.
     lost: Vec<RoundId>,
     /// Why no answer could be had in a round, when that was last said.
@@ -374,7 +366,7 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
                 }
                 Action::Reveal(slots) => {
                     if self.is_due(&id, now) {
-                        let openings = openings(&record, &slots, self.tries(&id));
+                        let openings = openings(&record, &slots);
                         self.journal.probe("reveal: planned");
                         let sent = self.sender.reveal(&id, openings).await;
                         self.journal.probe("reveal: sent");
@@ -486,24 +478,18 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
             .put_round(id, &record, ["seal: stored", "seal: durable"])?)
     }
 
-    fn tries(&self, id: &RoundId) -> u32 {
-        self.sent.get(id).map_or(0, |sent| sent.tries)
-    }
-
     fn is_due(&self, id: &RoundId, now: u32) -> bool {
-        let at = self.sent.get(id).and_then(|sent| sent.at);
+        let sent = self.sent.get(id);
         // A number below the one of the sending means that the chain was reverted.
-        at.and_then(|at| now.checked_sub(at))
+        sent.and_then(|at| now.checked_sub(*at))
             .is_none_or(|age| age >= RESEND_AFTER)
     }
 
     fn note(&mut self, id: &RoundId, now: u32, what: &str, result: Result<(), String>) {
-        let sent = self.sent.entry(id.clone()).or_default();
-        sent.tries = sent.tries.saturating_add(1);
         match result {
             Ok(()) => {
                 log::info!(target: "canaries", "round {}: sent {what}", id.round);
-                sent.at = Some(now);
+                self.sent.insert(id.clone(), now);
             }
             // It is full, say: the next block tries again.
             Err(reason) => log::debug!(
@@ -584,16 +570,13 @@ impl<V: RoundsView, S: RoundsSender, A: Answers> Runner<V, S, A> {
     }
 }
 
-/// Answers of these slots. Every try has another order and so another hash: pools refuse for a while what they have refused once.
-fn openings(record: &RoundRecord, slots: &[u32], tries: u32) -> Vec<(u32, Opening)> {
+/// Answers of these slots.
+fn openings(record: &RoundRecord, slots: &[u32]) -> Vec<(u32, Opening)> {
     let opening = |slot: &u32| {
         let (_, opening) = record.duties.get(*slot as usize)?;
         Some((*slot, opening.clone()?))
     };
-    let mut openings: Vec<_> = slots.iter().filter_map(opening).collect();
-    let by = (tries as usize).checked_rem(openings.len()).unwrap_or(0);
-    openings.rotate_left(by);
-    openings
+    slots.iter().filter_map(opening).collect()
 }
 
 /// The beginning of an answer that is longer than the chain takes.

@@ -99,14 +99,9 @@ pub fn topic(randomness: &H256, auditor: &NodeId, topics: &[u32]) -> Option<u32>
         "touchstone/audit/topic/1",
         &[randomness.as_bytes(), auditor.as_ref()],
     );
-    let index = first_u64(&place).checked_rem(topics.len() as u64)?;
+    let draw = u64::from_le_bytes(*place.as_bytes().first_chunk()?);
+    let index = draw.checked_rem(topics.len() as u64)?;
     topics.get(index as usize).copied()
-}
-
-fn first_u64(hash: &H256) -> u64 {
-    hash.as_bytes()
-        .first_chunk()
-        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// One question of a batch.
@@ -140,8 +135,7 @@ pub fn targets(
                 )
             })?;
             let family = tagged_hash("touchstone/audit/family/1", &[output, &[place]]);
-            let index = first_u64(&family).checked_rem(round.rules.families.len() as u64)?;
-            let (family, level) = *round.rules.families.get(index as usize)?;
+            let (family, level) = round.rules.draw(&family)?;
             let duty = Duty {
                 slot: place,
                 instance: tagged_hash(

@@ -12,7 +12,10 @@ use crate::{
     fixed::Fixed,
     tagged_hash,
 };
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use codec::{Decode, DecodeAll, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::{ConstU32, bounded::BoundedVec};
@@ -126,6 +129,50 @@ pub fn draw(pool: &[Waiting], count: u8, seed: &H256, epoch: u32, now: Moment) -
         }
     }
     drawn
+}
+
+/// Whether a canary counts: both parts were opened, and at least [`PASSERS`] groups other than its author's passed it, whoever stands among
+/// `passers` more than once. What only the author's friends can know counts for nobody.
+pub fn counts<'a>(
+    is_open: bool,
+    author: &AccountId32,
+    passers: impl IntoIterator<Item = &'a AccountId32>,
+) -> bool {
+    is_open && strangers(author, passers) >= PASSERS
+}
+
+/// How many groups other than the author's are among these.
+pub fn strangers<'a>(
+    author: &AccountId32,
+    groups: impl IntoIterator<Item = &'a AccountId32>,
+) -> usize {
+    let others: BTreeSet<_> = groups
+        .into_iter()
+        .filter(|group| *group != author)
+        .collect();
+    others.len()
+}
+
+/// When canaries of an author that were drawn stayed sealed, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Failures(BoundedVec<Moment, ConstU32<MAX_FAILURES>>);
+
+impl Failures {
+    /// One more, now.
+    pub fn add(&mut self, now: Moment) {
+        self.0.retain(|at| now.saturating_sub(*at) < FAILURE_MEMORY);
+        if self.0.is_full() {
+            self.0.remove(0);
+        }
+        // There is room now.
+        let _ = self.0.try_push(now);
+    }
+
+    /// Whether there were [`MAX_FAILURES`] within [`FAILURE_MEMORY`]: the author's canaries are not drawn then.
+    pub fn bar(&self, now: Moment) -> bool {
+        let recent = |at: &&Moment| now.saturating_sub(**at) < FAILURE_MEMORY;
+        self.0.iter().filter(recent).count() >= MAX_FAILURES as usize
+    }
 }
 
 /// What is wrong with an opened part, for people; `None` when it can be used.

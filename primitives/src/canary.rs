@@ -8,7 +8,7 @@
 use crate::{
     AccountId32, H256, Moment, NodeId,
     authored::{self, MAX_AUTHORED},
-    checkers::{MAX_ANSWER, form_hash},
+    checkers::{Checker, MAX_ANSWER, form_hash},
     evidence::Scored,
     fixed::Fixed,
     generators::{self, Family, Task},
@@ -16,7 +16,7 @@ use crate::{
     tagged_hash, worker,
 };
 use alloc::{string::String, vec::Vec};
-use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use codec::{Decode, DecodeAll, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::{ConstU32, bounded::BoundedVec};
 
@@ -109,6 +109,13 @@ impl TopicRules {
             && self.families.iter().all(|(id, level)| {
                 generators::family(id).is_some() && (1..=generators::LEVELS).contains(level)
             })
+    }
+
+    /// The family and level that a hash draws, each with the same chance.
+    pub fn draw(&self, place: &H256) -> Option<(H256, u8)> {
+        let draw = u64::from_le_bytes(*place.as_bytes().first_chunk()?);
+        let index = draw.checked_rem(self.families.len() as u64)?;
+        self.families.get(index as usize).copied()
     }
 
     /// `b_t`: what an answer that does not read the task passes, on average over the families.
@@ -261,9 +268,7 @@ pub fn duties(round: &RoundFacts, group: &AccountId32) -> Vec<Duty> {
                 "touchstone/duty/family/1",
                 &[round.seed.as_bytes(), &[slot]],
             );
-            let draw = u64::from_le_bytes(*place.as_bytes().first_chunk()?);
-            let index = draw.checked_rem(round.rules.families.len() as u64)?;
-            let (family, level) = *round.rules.families.get(index as usize)?;
+            let (family, level) = round.rules.draw(&place)?;
             let whose: &[u8] = if shared { &[] } else { group.as_ref() };
             let instance = tagged_hash(
                 "touchstone/duty/1",
@@ -517,9 +522,10 @@ impl Posed {
         })
     }
 
-    /// What a member's canary poses; `None` while its checker is sealed, or if its parts are unfit.
+    /// What a member's canary poses, of parts that were fit when they were opened ([`authored::fit_checker`]); `None` if they do not
+    /// decode.
     pub fn authored(text: &[u8], checker: &[u8], difficulty: Fixed) -> Option<Self> {
-        let checker = authored::fit_checker(text, checker).ok()?;
+        let checker = Checker::decode_all(&mut &*checker).ok()?;
         Some(Self {
             stratum: form_hash(&checker),
             null_rate: authored::null_rate(&checker),

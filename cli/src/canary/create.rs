@@ -1,6 +1,6 @@
 //! `touchstone canary create`: canaries that a member writes, from a file or from a generator.
 
-use super::{tasks, text};
+use super::{draw, tasks, text};
 use crate::{Result, keys::Secret, output, reputation::topic};
 use clap::Args;
 use codec::Encode;
@@ -14,7 +14,7 @@ use touchstone_primitives::{
     Moment,
     authored::{Sealed, fit_checker, unfit_task},
     fixed::Fixed,
-    generators::{self, Task},
+    generators::Task,
 };
 use touchstone_rpc::{CanaryClient, MAX_KEPT, PlainCanary};
 
@@ -49,26 +49,15 @@ pub struct Create {
     /// At most so many tasks.
     #[arg(long)]
     count: Option<usize>,
-    /// Difficulty of all of them, more than 0 and at most 1, instead of their own.
+    /// Difficulty of all of them, a decimal of more than 0 and at most 1, instead of their own.
     #[arg(long)]
-    difficulty: Option<f64>,
+    difficulty: Option<Fixed>,
     /// Days after which they are not drawn any more.
     #[arg(long, default_value_t = 90)]
     days: u64,
     /// Key of the member.
     #[command(flatten)]
     signer: Secret,
-}
-
-/// A difficulty as the chain has it: millionths.
-fn difficulty(value: f64) -> Result<Fixed> {
-    if !(value > 0.0 && value <= 1.0) {
-        return Err(format!("a difficulty is more than 0 and at most 1, not {value}").into());
-    }
-    Ok(Fixed::ratio(
-        (value * 1e6).round().max(1.0) as u128,
-        1_000_000,
-    ))
 }
 
 impl Create {
@@ -115,21 +104,23 @@ impl Create {
             }
             (None, name) => {
                 let name = name.as_deref().unwrap_or_default();
-                let family = generators::named(name)
-                    .ok_or_else(|| format!("there is no family \"{name}\""))?;
-                let draw = |_| family.generate(self.level, &H256(rand::random()));
-                let drawn: Option<Vec<Task>> =
-                    (0..self.count.unwrap_or(MAX_KEPT)).map(draw).collect();
-                drawn.ok_or("levels are 1 to 5".to_owned())?
+                draw(name, self.level, self.count.unwrap_or(MAX_KEPT))?
             }
         };
         tasks.truncate(self.count.unwrap_or(usize::MAX));
         if tasks.is_empty() {
             return Err("there are no tasks".to_owned().into());
         }
-        let given = self.difficulty.map(difficulty).transpose()?;
+        if self
+            .difficulty
+            .is_some_and(|given| given.is_zero() || given > Fixed::ONE)
+        {
+            return Err("a difficulty is more than 0 and at most 1"
+                .to_owned()
+                .into());
+        }
         for (task, number) in tasks.iter_mut().zip(1u32..) {
-            task.difficulty = given.unwrap_or(task.difficulty);
+            task.difficulty = self.difficulty.unwrap_or(task.difficulty);
             let prompt = task.prompt.as_bytes();
             let reason =
                 unfit_task(prompt).or_else(|| fit_checker(prompt, &task.checker.encode()).err());

@@ -3,9 +3,12 @@
 use crate::{
     Authored, Authors, CheckersOpened, Config, Error, Event, HoldReason, NextCanary, Pallet, Pools,
     Registrations, Results, Rounds, TasksOpened,
-    types::{BalanceOf, Canary, Refusal, Round, Settlement},
+    types::{BalanceOf, Canary, Refusal, Round},
 };
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use frame_support::{
     ensure,
     pallet_prelude::*,
@@ -23,8 +26,8 @@ use touchstone_primitives::{
     AccountId32, H256, Moment, NodeId,
     apis::TopicId,
     authored::{
-        CheckerBytes, FAILURE_MEMORY, MAX_FAILURES, MAX_OF_AUTHOR, PASSERS, Part, TaskText,
-        Waiting, draw, fit_checker, seal, unfit_task,
+        CheckerBytes, MAX_OF_AUTHOR, Part, TaskText, Waiting, counts, draw, fit_checker, seal,
+        strangers, unfit_task,
     },
     canary::{Duty, Outcome, Phase, Posed, RoundFacts, duties},
     fixed::Fixed,
@@ -49,7 +52,10 @@ impl<T: Config> Pallet<T> {
             Error::<T>::TopicNotExamined
         );
         let now = T::Time::now();
-        ensure!(!Self::is_barred(&author, now), Error::<T>::IsBarred);
+        ensure!(
+            !Authors::<T>::get(&author).failures.bar(now),
+            Error::<T>::IsBarred
+        );
         let count = canaries.len() as u32;
         Authors::<T>::try_mutate(&author, |record| {
             record.waiting = record.waiting.saturating_add(count);
@@ -154,7 +160,7 @@ impl<T: Config> Pallet<T> {
         let authors: BTreeSet<&AccountId32> = pool.iter().map(|one| &one.author).collect();
         let barred: BTreeSet<AccountId32> = authors
             .into_iter()
-            .filter(|author| Self::is_barred(author, now))
+            .filter(|author| Authors::<T>::get(author).failures.bar(now))
             .cloned()
             .collect();
         let is_gone = |one: &Waiting| one.expires <= now || barred.contains(&one.author);
@@ -272,34 +278,29 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// Judges the canaries of a round whose windows are closed: which of them count. Returns the slots of those that do not.
-    ///
-    /// One counts when both parts were opened and at least [`PASSERS`] groups other than its author's passed it: what only the
-    /// author's friends can know costs its author the deposit and nobody a point.
+    /// Judges the canaries of a round whose windows are closed: which of them count. Returns the slots of those that do not, which cost
+    /// their authors the deposit and score nobody.
     pub(crate) fn judge(round: &Round) -> Vec<u8> {
         let facts = &round.facts;
         if facts.authored.is_empty() {
             return Vec::new();
         }
-        let mut passers = BTreeSet::<(u8, AccountId32)>::new();
+        let mut passers = BTreeMap::<u8, Vec<AccountId32>>::new();
         for node in &round.nodes {
             let Some(group) = Self::group_of(node) else {
                 continue;
             };
             for (slot, result) in (0u8..).zip(&Results::<T>::get(facts.id, node)) {
                 if slot >= facts.rules.slots && *result == Some(Outcome::Right) {
-                    passers.insert((slot, group.clone()));
+                    passers.entry(slot).or_default().push(group.clone());
                 }
             }
         }
         let mut void = Vec::new();
         for (slot, (id, author)) in (facts.rules.slots..).zip(&facts.authored) {
-            let opened = CheckersOpened::<T>::contains_key(id);
-            let strangers = passers
-                .iter()
-                .filter(|(of, group)| *of == slot && group != author)
-                .count();
-            let counts = opened && strangers >= PASSERS;
+            let is_open = CheckersOpened::<T>::contains_key(id);
+            let passers = passers.remove(&slot).unwrap_or_default();
+            let counts = counts(is_open, author, &passers);
             if !counts {
                 void.push(slot);
             }
@@ -312,10 +313,10 @@ impl<T: Config> Pallet<T> {
             Self::deposit_event(Event::CanaryJudged {
                 canary: *id,
                 counts,
-                passers: strangers as u32,
+                passers: strangers(author, &passers) as u32,
             });
-            if !opened {
-                Self::note_failure(author);
+            if !is_open {
+                Authors::<T>::mutate(author, |record| record.failures.add(T::Time::now()));
             }
         }
         void
@@ -331,24 +332,6 @@ impl<T: Config> Pallet<T> {
             Restriction::Free,
             Fortitude::Force,
         );
-    }
-
-    /// A canary of the author was drawn and not opened.
-    fn note_failure(author: &AccountId32) {
-        let now = T::Time::now();
-        Authors::<T>::mutate(author, |record| {
-            record
-                .failures
-                .retain(|at| now.saturating_sub(*at) < FAILURE_MEMORY);
-            let _ = record.failures.try_push(now);
-        });
-    }
-
-    /// Whether the author has left too many canaries sealed within a month: its others are not drawn but discarded.
-    fn is_barred(author: &AccountId32, now: Moment) -> bool {
-        let failures = Authors::<T>::get(author).failures.into_iter();
-        let recent = failures.filter(|at| now.saturating_sub(*at) < FAILURE_MEMORY);
-        recent.count() >= MAX_FAILURES as usize
     }
 
     /// Removes what a forgotten round opened.
@@ -379,10 +362,5 @@ impl<T: Config> Pallet<T> {
         duty.authored
             .as_ref()
             .is_some_and(|(_, author)| author == group || round.void.contains(&duty.slot))
-    }
-
-    /// Whether a round is past its settlement's first step, with which its canaries were judged.
-    pub(crate) fn is_judged(round: &Round) -> bool {
-        round.settlement != Settlement::Folding(0)
     }
 }

@@ -55,7 +55,7 @@ impl<T: Config> Pallet<T> {
         };
         let to = from.saturating_add(step).min(count);
         let mut weight = Weight::zero();
-        if !Self::is_judged(&round) {
+        if round.settlement == Settlement::Folding(0) && !round.facts.authored.is_empty() {
             round.void = BoundedVec::truncate_from(Self::judge(&round));
             weight = T::WeightInfo::judge();
         }
@@ -63,10 +63,13 @@ impl<T: Config> Pallet<T> {
         if is_folding {
             nodes.iter().for_each(|node| Self::fold(&round, node));
         } else {
-            let (answered, outcomes) = (Self::answered(&round), Self::outcomes(&round));
+            let all = Self::ended(&round);
+            let answered = answered(&all);
             for node in nodes {
-                Self::rate(&round, node, &answered);
-                Self::compare(&round, node, &outcomes);
+                if let Some((_, group, ends)) = all.iter().find(|(of, ..)| of == node) {
+                    Self::rate(&round, group, ends, &answered);
+                    Self::compare(&round, node, group, ends, &all);
+                }
             }
         }
         let done = to.saturating_sub(from);
@@ -163,56 +166,34 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// How many nodes of each group gave an answer, by slot.
-    fn answered(round: &Round) -> BTreeMap<(AccountId32, u8), u64> {
-        let mut answered = BTreeMap::new();
-        for node in &round.nodes {
-            let (Some(group), Some(ends)) =
-                (Self::group_of(node), Ended::<T>::get(round.facts.id, node))
-            else {
-                continue;
-            };
-            for (slot, end) in (0u8..).zip(&ends) {
-                if matches!(end, End::Scored(_)) {
-                    let count: &mut u64 = answered.entry((group.clone(), slot)).or_default();
-                    *count = count.saturating_add(1);
-                }
-            }
-        }
-        answered
-    }
-
-    /// What each node's group reached, by slot and node. Duties that give no evidence are not among them.
-    fn outcomes(round: &Round) -> Vec<(u8, AccountId32, bool)> {
+    /// How the duties of all nodes of a round ended, with their groups.
+    fn ended(round: &Round) -> Vec<(NodeId, AccountId32, Ends)> {
         let of = |node: &NodeId| {
-            let group = Self::group_of(node)?;
             let ends = Ended::<T>::get(round.facts.id, node)?;
-            let passed = (0u8..).zip(ends).filter_map(move |(slot, end)| {
-                let passed = end.passed()?;
-                Some((slot, group.clone(), passed))
-            });
-            Some(passed)
+            Some((node.clone(), Self::group_of(node)?, ends))
         };
-        round.nodes.iter().filter_map(of).flatten().collect()
+        round.nodes.iter().filter_map(of).collect()
     }
 
-    /// Hands on how a node did on the instances that all groups got, and how its peers did.
-    fn compare(round: &Round, node: &NodeId, outcomes: &[(u8, AccountId32, bool)]) {
-        let facts = &round.facts;
-        let (Some(group), Some(ends)) = (Self::group_of(node), Ended::<T>::get(facts.id, node))
-        else {
-            return;
-        };
-        for (duty, end) in duties(facts, &group).iter().zip(&ends) {
+    /// Hands on how a node did on the instances that all groups got, and how its peers did. Duties that give no evidence do not
+    /// count on either side.
+    fn compare(
+        round: &Round,
+        node: &NodeId,
+        group: &AccountId32,
+        ends: &Ends,
+        all: &[(NodeId, AccountId32, Ends)],
+    ) {
+        for (duty, end) in duties(&round.facts, group).iter().zip(ends) {
             let Some(passed) = end.passed().filter(|_| duty.shared) else {
                 continue;
             };
-            let alike = outcomes.iter().filter(|(slot, ..)| *slot == duty.slot);
-            if let Some(peers) =
-                watch::peers(&group, alike.map(|(_, group, passed)| (group, *passed)))
-            {
+            let alike = all.iter().filter_map(|(_, group, ends)| {
+                Some((group, ends.get(usize::from(duty.slot))?.passed()?))
+            });
+            if let Some(peers) = watch::peers(group, alike) {
                 let own = Fixed::from_int(passed.into());
-                T::Evidence::compare(node, facts.topic, own, peers);
+                T::Evidence::compare(node, round.facts.topic, own, peers);
             }
         }
     }
@@ -221,27 +202,41 @@ impl<T: Config> Pallet<T> {
     ///
     /// Nodes of a group got the same task, so together they count as one answer: nobody sets what rivals' work is worth by running
     /// many nodes.
-    fn rate(round: &Round, node: &NodeId, answered: &BTreeMap<(AccountId32, u8), u64>) {
-        let facts = &round.facts;
-        let (Some(group), Some(ends)) = (Self::group_of(node), Ended::<T>::get(facts.id, node))
-        else {
-            return;
-        };
+    fn rate(
+        round: &Round,
+        group: &AccountId32,
+        ends: &Ends,
+        answered: &BTreeMap<(&AccountId32, u8), u64>,
+    ) {
         let (now, half_life) = (T::Time::now(), T::HalfLife::get());
-        for (duty, end) in duties(facts, &group).iter().zip(&ends) {
+        for (duty, end) in duties(&round.facts, group).iter().zip(ends) {
             let (End::Scored(_), Some(posed)) = (end, Self::posed(duty)) else {
                 continue;
             };
             let passed = end.passed() == Some(true);
-            let nodes = answered.get(&(group.clone(), duty.slot)).copied();
+            let nodes = answered.get(&(group, duty.slot)).copied();
             let share = Fixed::ONE.over(Fixed::from_int(nodes.unwrap_or(1).max(1)));
             for stratum in [posed.stratum, H256::zero()] {
-                Rates::<T>::mutate(facts.topic, stratum, |rate| {
-                    rate.add(&group, passed, share, now, half_life)
+                Rates::<T>::mutate(round.facts.topic, stratum, |rate| {
+                    rate.add(group, passed, share, now, half_life)
                 });
             }
         }
     }
+}
+
+/// How many nodes of each group gave an answer, by slot.
+fn answered(all: &[(NodeId, AccountId32, Ends)]) -> BTreeMap<(&AccountId32, u8), u64> {
+    let mut answered = BTreeMap::new();
+    for (_, group, ends) in all {
+        for (slot, end) in (0u8..).zip(ends) {
+            if matches!(end, End::Scored(_)) {
+                let count: &mut u64 = answered.entry((group, slot)).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+    answered
 }
 
 impl<T: Config> NoteActivity for Pallet<T> {

@@ -9,7 +9,7 @@ use frame_support::{
 use scale_info::TypeInfo;
 use touchstone_primitives::{
     H256, Moment, NodeId,
-    authored::{MAX_AUTHORED, MAX_FAILURES, Sealed},
+    authored::{Failures, MAX_AUTHORED, Sealed},
     canary::{End, MAX_SLOTS, Outcome, RoundFacts},
     tagged_hash,
 };
@@ -131,8 +131,8 @@ pub struct Canary<Balance> {
 pub struct Author {
     /// How many of its canaries wait to be drawn.
     pub waiting: u32,
-    /// When canaries that were drawn stayed sealed, oldest first.
-    pub failures: BoundedVec<Moment, ConstU32<MAX_FAILURES>>,
+    /// Canaries that were drawn and stayed sealed.
+    pub failures: Failures,
 }
 
 /// Epochs for which batches of blind audits are kept after the one that they are about.

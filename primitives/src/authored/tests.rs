@@ -132,3 +132,29 @@ fn canaries_of_members_carry_at_most_a_third() {
     cap(&mut alone);
     assert_eq!(alone[0].1.difficulty, Fixed::ZERO);
 }
+
+#[test]
+fn two_groups_that_are_not_the_authors_make_a_canary_count() {
+    let (author, friend, stranger) = (id(1), id(2), id(3));
+    assert!(counts(true, &author, [&friend, &stranger]));
+    assert!(!counts(false, &author, [&friend, &stranger]));
+    assert!(!counts(true, &author, [&author, &friend]), "its own group");
+    assert!(
+        !counts(true, &author, [&friend, &friend]),
+        "two nodes of one group"
+    );
+    assert_eq!(strangers(&author, [&author, &friend, &stranger]), 2);
+}
+
+#[test]
+fn two_failures_within_a_month_bar_an_author() {
+    let mut failures = Failures::default();
+    failures.add(0);
+    assert!(!failures.bar(1));
+    failures.add(FAILURE_MEMORY - 1);
+    assert!(failures.bar(FAILURE_MEMORY - 1) && !failures.bar(FAILURE_MEMORY));
+    failures.add(FAILURE_MEMORY + 1);
+    failures.add(FAILURE_MEMORY + 2);
+    assert!(failures.bar(2 * FAILURE_MEMORY), "the last two");
+    assert!(!failures.bar(2 * FAILURE_MEMORY + 1));
+}

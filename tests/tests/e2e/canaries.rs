@@ -288,16 +288,16 @@ fn with_authored(rounds: &[RoundInfo]) -> impl Iterator<Item = &RoundInfo> {
         .filter(|round| !round.facts.authored.is_empty())
 }
 
-/// That canaries that were drawn were opened by the nodes that keep them, one of which was killed meanwhile, and scored by the rules.
+/// That every canary that was drawn was opened by the node that keeps it, one of which was killed meanwhile, and scored by the rules.
 async fn check_authored(network: &Network, chain: &Chain, rounds: &[RoundInfo]) {
     let at = chain.finalized().await.unwrap();
-    let (mut drawn, mut opened, mut counted) = (0, 0, 0);
+    let (mut drawn, mut counted) = (0, 0);
     for round in with_authored(rounds) {
         let facts = &round.facts;
         for (place, (id, author)) in facts.authored.iter().enumerate() {
             let canary = chain.canary(*id, at).await.unwrap().expect("it is kept");
             let is_open = canary.task.is_some() && canary.checker.is_some();
-            opened += u32::from(is_open);
+            assert!(is_open, "canary {id} stayed sealed");
             let slot = usize::from(facts.rules.slots) + place;
             drawn += 1;
             let mut scored = 0;
@@ -308,8 +308,7 @@ async fn check_authored(network: &Network, chain: &Chain, rounds: &[RoundInfo]) 
                 scored += u32::from(is_done(&end));
             }
             counted += u32::from(scored > 0);
-            assert!(is_open || scored == 0, "canary {id} scores and is sealed");
-            println!("canary {id} of {author}: open {is_open}, {scored} nodes scored");
+            println!("canary {id} of {author}: {scored} nodes scored");
         }
         for index in [0, CRIPPLED] {
             let node = node(index).to_string();
@@ -320,8 +319,8 @@ async fn check_authored(network: &Network, chain: &Chain, rounds: &[RoundInfo]) 
             assert!(said.contains("as the chain says"), "{said}");
         }
     }
-    println!("{drawn} tasks of the benchmark were drawn, {opened} opened, {counted} counted");
-    assert!(opened > 0);
+    println!("{drawn} tasks of the benchmark were drawn and opened, {counted} of them counted");
+    assert!(drawn > 0);
 }
 
 #[tokio::test]
