@@ -50,7 +50,7 @@ pub struct Create {
     #[arg(long)]
     count: Option<usize>,
     /// Difficulty of all of them, a decimal of more than 0 and at most 1, instead of their own.
-    #[arg(long)]
+    #[arg(long, value_parser = tasks::difficulty)]
     difficulty: Option<Fixed>,
     /// Days after which they are not drawn any more.
     #[arg(long, default_value_t = 90)]
@@ -110,14 +110,6 @@ impl Create {
         tasks.truncate(self.count.unwrap_or(usize::MAX));
         if tasks.is_empty() {
             return Err("there are no tasks".to_owned().into());
-        }
-        if self
-            .difficulty
-            .is_some_and(|given| given.is_zero() || given > Fixed::ONE)
-        {
-            return Err("a difficulty is more than 0 and at most 1"
-                .to_owned()
-                .into());
         }
         for (task, number) in tasks.iter_mut().zip(1u32..) {
             task.difficulty = self.difficulty.unwrap_or(task.difficulty);

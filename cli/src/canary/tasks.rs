@@ -34,6 +34,14 @@ pub(crate) fn read(path: &Path) -> Result<Vec<ImportedTask>> {
     read_with(path, &judge)
 }
 
+/// A difficulty, as files and options give it.
+pub(crate) fn difficulty(text: &str) -> std::result::Result<Fixed, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|difficulty: &Fixed| !difficulty.is_zero() && *difficulty <= Fixed::ONE)
+        .ok_or("the difficulty is out of range; write a decimal above 0 and up to 1, such as 0.5")
+}
+
 fn read_with(path: &Path, judge: &Judge) -> Result<Vec<ImportedTask>> {
     let file = path.display();
     let text = std::fs::read_to_string(path)
@@ -157,15 +165,9 @@ fn task(line: &str, number: u32, judge: &Judge) -> Result<ImportedTask, String> 
         }
     }
     let difficulty = match line.difficulty {
-        None => Ok(Fixed::ratio(1, 2)),
-        Some(number) => number.to_string().parse(),
+        None => Fixed::ratio(1, 2),
+        Some(number) => difficulty(&number.to_string())?,
     };
-    let difficulty = difficulty
-        .ok()
-        .filter(|difficulty| !difficulty.is_zero() && *difficulty <= Fixed::ONE)
-        .ok_or(
-            "the difficulty is out of range; write a decimal above 0 and up to 1, such as 0.5",
-        )?;
     let id = match line.id {
         None => number.to_string(),
         Some(Value::String(id)) if !id.trim().is_empty() => id,

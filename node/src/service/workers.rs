@@ -4,6 +4,7 @@ pub mod auditor;
 mod canaries;
 mod custody;
 mod engine;
+mod link;
 mod metrics;
 
 use super::{Backend, Client, Pool};
@@ -13,6 +14,7 @@ use crate::{
 };
 use futures::{StreamExt, stream};
 use jsonrpsee::RpcModule;
+use link::Link;
 use sc_client_api::{Backend as _, BlockchainEvents};
 use sc_network_sync::SyncingService;
 use sc_service::{ChainType, Configuration, TaskManager, error::Error as ServiceError};
@@ -53,7 +55,7 @@ pub struct Workers {
     answerer: Arc<Answerer>,
     chain: Arc<dyn ChainState>,
     journal: Arc<Journal>,
-    keystore: KeystorePtr,
+    link: Link,
     openai_port: Option<u16>,
 }
 
@@ -67,7 +69,7 @@ impl Workers {
         let (answerer, chain) = (self.answerer.clone(), self.chain.clone());
         module.merge(rpc::Inference::new(answerer.clone()).into_rpc())?;
         let vault = Vault::new(self.journal.clone());
-        let custody = custody::Custody::new(chain.clone(), self.keystore.clone(), vault);
+        let custody = custody::Custody::new(self.link.clone(), vault);
         module.merge(custody.into_rpc())?;
         module.merge(rpc::Receipts::new(chain, self.journal.clone()).into_rpc())?;
         let version = env!("CARGO_PKG_VERSION");
@@ -166,38 +168,33 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         mailbox,
         AnchorLimits::default(),
     );
-    let custodian = custody::Openings {
+    let link = Link {
         client: client.clone(),
-        pool: pool.clone(),
+        pool,
         chain: chain.clone(),
-        keystore: keystore.clone(),
+        keystore,
     };
-    let custodian = Custodian::new(Vault::new(journal.clone()), custodian.clone(), custodian);
+    let openings = custody::Openings(link.clone());
+    let custodian = Custodian::new(Vault::new(journal.clone()), openings.clone(), openings);
     let peers: std::collections::BTreeMap<_, _> = inference
         .peer_rpc
         .iter()
         .map(|peer| (peer.node.clone(), peer.url.clone()))
         .collect();
     let auditor = (!peers.is_empty()).then(|| {
-        let chain = auditor::Audits {
-            client: client.clone(),
-            pool: pool.clone(),
-            chain: chain.clone(),
-            keystore: keystore.clone(),
+        let audits = auditor::Audits {
+            link: link.clone(),
             peers,
         };
-        Auditor::new(journal.clone(), chain.clone(), chain.clone(), chain)
+        Auditor::new(journal.clone(), audits.clone(), audits.clone(), audits)
     });
     let runner = (canaries_on == OnOff::On).then(|| {
-        let chain = canaries::Rounds {
-            client: client.clone(),
-            pool,
-            chain: chain.clone(),
-            keystore: keystore.clone(),
+        let rounds = canaries::Rounds {
+            link: link.clone(),
             max_tokens: inference.canary_tokens,
         };
         let engine = Canaries::new(answerer.clone());
-        Runner::new(journal.clone(), chain.clone(), chain, engine)
+        Runner::new(journal.clone(), rounds.clone(), rounds, engine)
     });
     if let Some(registry) = config.prometheus_registry() {
         let metrics = metrics::Metrics::register(registry).map_err(other)?;
@@ -234,7 +231,7 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         answerer,
         chain,
         journal,
-        keystore,
+        link,
         openai_port,
     })
 }

@@ -1,15 +1,11 @@
 //! Blind audits as the auditor sees them, the way of its transactions, and the other nodes that it asks.
 
-use super::canaries::submit;
-use crate::service::{Client, Pool};
+use super::link::{LIFETIME, Link};
 use codec::Encode;
 use jsonrpsee::ws_client::WsClientBuilder;
-use sp_api::{ApiExt, ProvideRuntimeApi};
 use sp_consensus_babe::BabeApi;
 use sp_core::sr25519;
-use sp_keystore::KeystorePtr;
-use std::{collections::BTreeMap, str::FromStr, sync::Arc, time::Duration};
-use touchstone_gateway::{ChainState, worker};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 use touchstone_primitives::{
     H256, NodeId,
     apis::CanariesApi,
@@ -18,11 +14,8 @@ use touchstone_primitives::{
     worker::KEY_TYPE,
 };
 use touchstone_rpc::{AskAnswer, AskRequest, InferenceClient};
-use touchstone_runtime::opaque::Block;
 use touchstone_workers::{Asked, AuditsSender, AuditsView, EpochClock, Peers};
 
-/// Blocks for which a declaration stays valid.
-const LIFETIME: u32 = 16;
 /// How long a node may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -51,17 +44,11 @@ impl FromStr for PeerRpc {
     }
 }
 
-/// The chain, its pool, the worker keys and the other nodes.
+/// The chain, as the auditor needs it, and the other nodes.
 #[derive(Clone)]
 pub struct Audits {
-    /// Runtime APIs.
-    pub client: Arc<Client>,
-    /// Takes the node's own transactions.
-    pub pool: Arc<Pool>,
-    /// Who the node is.
-    pub chain: Arc<dyn ChainState>,
-    /// Worker keys.
-    pub keystore: KeystorePtr,
+    /// Reads and sends.
+    pub link: Link,
     /// Where other nodes answer.
     pub peers: BTreeMap<NodeId, String>,
 }
@@ -72,7 +59,7 @@ fn text(error: impl std::fmt::Display) -> String {
 
 impl Audits {
     fn audit(&self, at: H256, auditor: &NodeId, epoch: u32) -> Result<Option<Audit>, String> {
-        let all = self.client.runtime_api().audits(at, epoch).map_err(text)?;
+        let all = self.link.api().audits(at, epoch).map_err(text)?;
         let own = all.into_iter().find(|(node, _)| node == auditor);
         Ok(own.map(|(_, audit)| audit))
     }
@@ -90,40 +77,34 @@ impl Audits {
         let Some(round) = audit.round else {
             return Ok(None);
         };
-        let round = self.client.runtime_api().round(at, round).map_err(text)?;
+        let round = self.link.api().round(at, round).map_err(text)?;
         Ok(round.map(|round| (audit, round.facts.seed)))
     }
 }
 
 impl AuditsView for Audits {
     fn auditor(&self) -> Result<Option<NodeId>, String> {
-        // A node that is far behind would see old rounds.
-        if self.chain.network().is_syncing {
-            return Ok(None);
-        }
-        let at = self.chain.best().hash;
-        let api = self.client.runtime_api();
-        if !api.has_api::<dyn CanariesApi<Block>>(at).map_err(text)? {
-            return Ok(None);
-        }
-        let worker = worker::find(&*self.chain, &self.keystore, at).map_err(text)?;
+        let worker = match self.link.best_with_canaries()? {
+            Some(_) => self.link.worker()?,
+            None => None,
+        };
         let auditor = worker.filter(|worker| worker.node.roles.contains(NodeRole::Auditor));
         Ok(auditor.map(|worker| worker.node.node))
     }
 
     fn best(&self) -> u32 {
-        self.chain.best().number
+        self.link.chain.best().number
     }
 
     fn clock(&self) -> Result<EpochClock, String> {
-        let (at, api) = (self.chain.best().hash, self.client.runtime_api());
+        let (at, api) = (self.link.chain.best().hash, self.link.api());
         let babe = api.current_epoch(at).map_err(text)?;
         let slot = api
             .configuration(at)
             .map_err(text)?
             .slot_duration()
             .as_millis();
-        let now = self.chain.now(at).map_err(text)? / slot.max(1);
+        let now = self.link.chain.now(at).map_err(text)? / slot.max(1);
         let passed = now.saturating_sub(*babe.start_slot).saturating_mul(1_000);
         Ok(EpochClock {
             epoch: api.epoch(at).map_err(text)?,
@@ -132,32 +113,35 @@ impl AuditsView for Audits {
     }
 
     fn may_declare(&self, auditor: &NodeId) -> Result<bool, String> {
-        let (at, api) = (self.chain.best().hash, self.client.runtime_api());
+        let (at, api) = (self.link.chain.best().hash, self.link.api());
         api.may_declare_audit(at, auditor.clone()).map_err(text)
     }
 
     fn state(&self, auditor: &NodeId, epoch: u32) -> Result<Option<AuditState>, String> {
-        let audit = self.audit(self.chain.best().hash, auditor, epoch)?;
+        let audit = self.audit(self.link.chain.best().hash, auditor, epoch)?;
         Ok(audit.map(|audit| audit.state))
     }
 
     fn questions(&self, auditor: &NodeId, epoch: u32) -> Result<Vec<Asked>, String> {
-        let at = self.chain.best().hash;
+        let at = self.link.chain.best().hash;
         let Some((batch, seed)) = self.batch(at, auditor, epoch)? else {
             return Ok(Vec::new());
         };
-        let input = vrf_input(&self.chain.genesis(), epoch, &seed);
+        let input = vrf_input(&self.link.chain.genesis(), epoch, &seed);
         let key: sr25519::Public = batch.worker.clone().into();
-        let secret = self.keystore.sr25519_vrf_pre_output(KEY_TYPE, &key, &input);
+        let secret = self
+            .link
+            .keystore
+            .sr25519_vrf_pre_output(KEY_TYPE, &key, &input);
         let secret = secret
             .map_err(text)?
             .ok_or("the worker key that declared the batch is no longer in the keystore")?;
         let output = audit::output_of(&batch.worker, &input, &secret).ok_or("a key of no use")?;
-        let api = self.client.runtime_api();
+        let api = self.link.api();
         let targets = api
             .audit_targets(at, auditor.clone(), epoch, output)
             .map_err(text)?;
-        let topics = self.chain.topics(at).map_err(text)?;
+        let topics = self.link.chain.topics(at).map_err(text)?;
         let topic = topics.into_iter().find(|topic| topic.id == batch.topic);
         let name = topic.and_then(|topic| String::from_utf8(topic.name).ok());
         let name = name.ok_or("the topic has no name")?;
@@ -179,12 +163,13 @@ impl AuditsView for Audits {
             request,
             since,
         } = question;
-        let (genesis, topic) = (self.chain.genesis(), request.topic.clone());
+        let (genesis, topic) = (self.link.chain.genesis(), request.topic.clone());
         let Ok(answered) = entry.verify(&genesis, target, topic.unwrap_or_default(), *since) else {
             return Ok(false);
         };
-        let at = self.chain.best().hash;
+        let at = self.link.chain.best().hash;
         let key = self
+            .link
             .chain
             .worker_key_at(at, &target.node, answered)
             .map_err(text)?;
@@ -194,32 +179,37 @@ impl AuditsView for Audits {
 
 impl AuditsSender for Audits {
     async fn declare(&self, auditor: &NodeId) -> Result<(), String> {
-        let best = self.chain.best();
-        let worker = worker::find(&*self.chain, &self.keystore, best.hash).map_err(text)?;
-        let worker = worker.filter(|worker| worker.node.node == *auditor);
+        let best = self.link.chain.best();
+        let worker = self
+            .link
+            .worker()?
+            .filter(|worker| worker.node.node == *auditor);
         let worker = worker.ok_or("the worker key no longer serves the node")?;
-        let next = self.client.runtime_api().epoch(best.hash).map_err(text)? + 1;
+        let next = self.link.api().epoch(best.hash).map_err(text)? + 1;
         let valid_until = best.number.saturating_add(LIFETIME);
-        let message = declare_message(&self.chain.genesis(), auditor, next, valid_until);
+        let message = declare_message(&self.link.chain.genesis(), auditor, next, valid_until);
         let signature = worker
-            .sign(&self.keystore, &message)
+            .sign(&self.link.keystore, &message)
             .ok_or("the worker key is no longer in the keystore")?;
         let call = pallet_canaries::Call::declare_audit {
             auditor: auditor.clone(),
             valid_until,
             signature,
         };
-        submit(&self.pool, best, call).await
+        self.link.submit(call).await
     }
 
     async fn open(&self, auditor: &NodeId, epoch: u32, entries: Vec<Entry>) -> Result<(), String> {
-        let at = self.chain.best().hash;
+        let at = self.link.chain.best().hash;
         let (batch, seed) = self
             .batch(at, auditor, epoch)?
             .ok_or("there is no such batch")?;
-        let data = sign_data(vrf_input(&self.chain.genesis(), epoch, &seed), &entries);
+        let data = sign_data(
+            vrf_input(&self.link.chain.genesis(), epoch, &seed),
+            &entries,
+        );
         let key: sr25519::Public = batch.worker.into();
-        let signature = self.keystore.sr25519_vrf_sign(KEY_TYPE, &key, &data);
+        let signature = self.link.keystore.sr25519_vrf_sign(KEY_TYPE, &key, &data);
         let signature = signature
             .map_err(text)?
             .ok_or("the worker key that declared the batch is no longer in the keystore")?;
@@ -232,7 +222,7 @@ impl AuditsSender for Audits {
                 .map_err(|_| "an odd signature")?,
             entries: Entries::try_from(entries).map_err(|_| "too many entries")?,
         };
-        submit(&self.pool, self.chain.best(), call).await
+        self.link.submit(call).await
     }
 }
 
@@ -268,9 +258,11 @@ impl Peers for Audits {
             receipt,
             ..
         } = client.ask(ask).await.map_err(text)?;
-        let key =
-            self.chain
-                .worker_key_at(self.chain.best().hash, &target.node, receipt.answered_at);
+        let key = self.link.chain.worker_key_at(
+            self.link.chain.best().hash,
+            &target.node,
+            receipt.answered_at,
+        );
         Ok(Entry {
             place: target.duty.slot,
             worker: key

@@ -1,17 +1,14 @@
 //! Canaries that members leave with this node: taken over RPC, opened when a round has drawn them.
 
-use super::canaries::submit;
-use crate::service::{Client, Pool};
+use super::link::Link;
+use codec::Encode;
 use jsonrpsee::{
     Extensions,
     core::{RpcResult, async_trait},
 };
 use sc_rpc::DenyUnsafe;
-use sp_api::{ApiExt, ProvideRuntimeApi};
 use sp_core::sr25519::{self, vrf::VrfInput};
 use sp_keystore::KeystorePtr;
-use std::sync::Arc;
-use touchstone_gateway::{ChainState, worker};
 use touchstone_primitives::{
     AccountId32, H256,
     apis::CanariesApi,
@@ -21,49 +18,31 @@ use touchstone_primitives::{
     worker::KEY_TYPE,
 };
 use touchstone_rpc::{CanarySeals, CanaryServer, MAX_KEPT, PlainCanary, errors};
-use touchstone_runtime::opaque::Block;
 use touchstone_workers::{DueOpening, Hidden, Kept, Key, OpeningsSender, OpeningsView, Vault};
 
-/// A key for each worker key of the keystore, the newest names first: nobody without the worker key can make it, and it is always the
-/// same.
-fn keys(keystore: &KeystorePtr) -> Vec<Key> {
+/// What a worker key seals with: nobody without the worker key can make it, and it is always the same.
+fn key(keystore: &KeystorePtr, worker: &sr25519::Public) -> Option<Key> {
     let input = VrfInput::new(b"touchstone/custody/1", &[]);
-    let of = |public: sr25519::Public| {
-        let secret = keystore.sr25519_vrf_pre_output(KEY_TYPE, &public, &input);
-        Some(Key::new(&codec::Encode::encode(&secret.ok()??)))
-    };
-    keystore
-        .sr25519_public_keys(KEY_TYPE)
-        .into_iter()
-        .filter_map(of)
-        .collect()
+    let secret = keystore.sr25519_vrf_pre_output(KEY_TYPE, worker, &input);
+    Some(Key::new(&secret.ok()??.encode()))
 }
 
 /// `canary_keep`.
 pub struct Custody {
-    chain: Arc<dyn ChainState>,
-    keystore: KeystorePtr,
+    link: Link,
     vault: Vault,
 }
 
 impl Custody {
-    /// Over the chain, the keystore and what is kept.
-    pub fn new(chain: Arc<dyn ChainState>, keystore: KeystorePtr, vault: Vault) -> Self {
-        Self {
-            chain,
-            keystore,
-            vault,
-        }
+    /// Over the chain and what is kept.
+    pub fn new(link: Link, vault: Vault) -> Self {
+        Self { link, vault }
     }
 
-    /// The key to seal with: that of the node's current worker key.
+    /// What the node's current worker key seals with.
     fn key(&self) -> Option<Key> {
-        let at = self.chain.best().hash;
-        let current = worker::find(&*self.chain, &self.keystore, at).ok()??.key;
-        let place = worker::keys(&self.keystore)
-            .iter()
-            .position(|key| *key == current)?;
-        keys(&self.keystore).into_iter().nth(place)
+        let worker = self.link.worker().ok()??.key;
+        key(&self.link.keystore, worker.as_ref())
     }
 }
 
@@ -102,7 +81,7 @@ impl CanaryServer for Custody {
                 "this node has no worker key that the chain knows, so nothing can be sealed",
             )
         })?;
-        let genesis = self.chain.genesis();
+        let genesis = self.link.chain.genesis();
         let kept: Vec<Kept> = canaries
             .into_iter()
             .map(|canary| Kept::new(author.clone(), canary.task.into_bytes(), canary.checker.0))
@@ -124,24 +103,12 @@ impl CanaryServer for Custody {
 
 /// What is due on chain, and the way there.
 #[derive(Clone)]
-pub struct Openings {
-    /// Runtime APIs.
-    pub client: Arc<Client>,
-    /// Takes the node's own transactions.
-    pub pool: Arc<Pool>,
-    /// The best block.
-    pub chain: Arc<dyn ChainState>,
-    /// Worker keys.
-    pub keystore: KeystorePtr,
-}
+pub struct Openings(pub Link);
 
 impl Openings {
     fn due_at(&self, at: H256, next: u32) -> Result<Vec<DueOpening>, sp_api::ApiError> {
-        let api = self.client.runtime_api();
+        let api = self.0.api();
         let mut due = Vec::new();
-        if !api.has_api::<dyn CanariesApi<Block>>(at)? {
-            return Ok(due);
-        }
         for round in api.rounds(at)? {
             let phase = round.facts.phase(next);
             // Not for the first two blocks of a window: pools that do not know the block before it yet would refuse the transaction as
@@ -174,21 +141,21 @@ impl Openings {
 
 impl OpeningsView for Openings {
     fn best(&self) -> u32 {
-        self.chain.best().number
+        self.0.chain.best().number
     }
 
     fn due(&self) -> Result<Vec<DueOpening>, String> {
-        // A node that is far behind would see old rounds.
-        if self.chain.network().is_syncing {
+        let Some(at) = self.0.best_with_canaries()? else {
             return Ok(Vec::new());
-        }
-        let best = self.chain.best();
-        self.due_at(best.hash, best.number.saturating_add(1))
+        };
+        self.due_at(at, self.best().saturating_add(1))
             .map_err(|e| e.to_string())
     }
 
     fn keys(&self) -> Vec<Key> {
-        keys(&self.keystore)
+        let workers = self.0.keystore.sr25519_public_keys(KEY_TYPE);
+        let of = |worker| key(&self.0.keystore, worker);
+        workers.iter().filter_map(of).collect()
     }
 }
 
@@ -200,6 +167,6 @@ impl OpeningsSender for Openings {
             salt: hidden.salt,
             content: TaskText::try_from(hidden.content).map_err(|_| "too long a text")?,
         };
-        submit(&self.pool, self.chain.best(), call).await
+        self.0.submit(call).await
     }
 }
