@@ -13,6 +13,7 @@
 //! | [`receipt`] | the signed record of one answer |
 //! | [`merkle`] | the tree whose root anchors a batch of receipts |
 //! | [`worker`] | worker keys and what they sign |
+//! | [`memory`] | fragments, namespaces and their trees, writes and commits, and who may do what |
 //! | [`mailbox`] | what a gateway's worker hands to the chain's offchain hook |
 //! | [`fixed`] | numbers without floats |
 //! | [`evidence`] | what pallets tell each other about scored duties, offences, standings and weights |
@@ -48,6 +49,7 @@ pub mod independence;
 pub mod influence;
 pub mod mailbox;
 pub mod manifest;
+pub mod memory;
 pub mod merkle;
 pub mod model;
 pub mod provenance;

@@ -3,12 +3,14 @@
 
 mod canaries;
 mod consortium;
+mod memory;
 mod receipts;
 mod registry;
 mod reputation;
 
 pub use canaries::*;
 pub use consortium::*;
+pub use memory::*;
 pub use receipts::*;
 pub use registry::*;
 pub use reputation::*;
