@@ -7,6 +7,7 @@
 //! Every change is a [`Write`] that its contributor signed. A write names the value that it replaces, so that it fits one
 //! state of the fragment only: no write can be applied twice, and an old deletion cannot be played back on what was written since.
 
+pub mod answer;
 pub mod tree;
 
 #[cfg(test)]

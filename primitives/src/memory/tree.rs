@@ -224,9 +224,24 @@ pub enum Step {
     Branch,
 }
 
-/// The part of a tree that the proven keys lead through, from the root down, left before right.
+/// The part of a tree that the proven keys lead through, from the root down, left before right. As JSON it is the hex of its encoding.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Proof(pub Vec<Step>);
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Proof {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        sp_core::bytes::serialize(&self.encode(), serializer)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Proof {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = sp_core::bytes::deserialize(deserializer)?;
+        codec::DecodeAll::decode_all(&mut &bytes[..]).map_err(serde::de::Error::custom)
+    }
+}
 
 /// Shows what the tree holds at these keys.
 pub fn prove(nodes: &impl Nodes, root: H256, keys: &[Key]) -> Result<Proof, MissingNode> {
