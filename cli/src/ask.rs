@@ -1,6 +1,10 @@
 //! `touchstone ask`.
 
-use crate::{Result, output};
+use crate::{
+    Result,
+    memory::{self, WithMemory},
+    output,
+};
 use clap::Args;
 use std::{
     io::{Read, Write},
@@ -17,6 +21,7 @@ use touchstone_rpc::{AskAnswer, AskRequest, AskUpdate, InferenceClient};
   touchstone ask 'What is the capital of Norway?'
   touchstone ask --topic chemistry --max-tokens 64 --temperature 0.7 'Name three noble gases.'
   touchstone ask --adapter arithmetic 'What is 12 + 30?'
+  touchstone ask --memory topic/manuals 'How do I list files by size?'
   touchstone ask --save answer.json 'What is 6 times 7?'
   cat question.txt | touchstone ask -")]
 pub struct Ask {
@@ -29,6 +34,8 @@ pub struct Ask {
     /// Adapter of the model.
     #[arg(long, value_name = "NAME")]
     adapter: Option<String>,
+    #[command(flatten)]
+    memory: WithMemory,
     /// Most tokens of the answer.
     #[arg(long, value_name = "N")]
     max_tokens: Option<u32>,
@@ -56,11 +63,13 @@ impl Ask {
             topic: self.topic,
             model: self.model,
             adapter: self.adapter,
+            memory: self.memory.asked()?,
             max_tokens: self.max_tokens,
             temperature: self.temperature,
             client_nonce: Some(H256(rand::random())),
             ..Default::default()
         };
+        let question = request.prompt.clone().unwrap_or_default();
         let started = Instant::now();
         let answer = if self.no_stream || self.json {
             let answer = chain
@@ -92,7 +101,14 @@ impl Ask {
             Some(file) => file.display().to_string(),
             None => format!("{:?}", saved.answer.receipt.id),
         };
+        if let Some(found) = &saved.answer.memory {
+            eprintln!();
+            memory::sources(found);
+        }
         summary(&saved.answer, took, &subject);
+        self.memory
+            .remember(chain, &question, &saved.answer.text)
+            .await?;
         Ok(())
     }
 }

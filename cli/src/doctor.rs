@@ -1,6 +1,7 @@
 //! `touchstone doctor`: what is wrong with machine and node, and how to fix it.
 
 mod canaries;
+mod memory;
 
 use crate::{Failure, Result, output};
 use clap::Args;
@@ -483,6 +484,7 @@ async fn registration(findings: &mut Findings, chain: &Chain, health: &Health) -
 		);
     }
     canaries::check(findings, chain, &node).await?;
+    memory::check(findings, chain, &node).await?;
     session_keys(findings, chain, &node).await
 }
 

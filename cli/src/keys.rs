@@ -6,7 +6,7 @@ use sc_keystore::LocalKeystore;
 use serde::{Deserialize, Serialize};
 use sp_core::{Bytes, H256, Pair, sr25519};
 use sp_keystore::Keystore;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use touchstone_client::{
     Chain, calls,
     submit::{Until, account, submit},
@@ -104,6 +104,14 @@ pub struct Secret {
 }
 
 impl Secret {
+    /// The secret in a file.
+    pub fn of_file(file: &Path) -> Self {
+        Self {
+            key_file: Some(file.into()),
+            suri: None,
+        }
+    }
+
     /// The secret as text.
     fn text(&self) -> Result<String> {
         match (&self.key_file, &self.suri) {

@@ -6,6 +6,7 @@ mod doctor;
 mod join;
 mod journal;
 mod keys;
+mod memory;
 mod network;
 mod output;
 mod receipt;
@@ -55,6 +56,8 @@ enum Command {
     Canary(canary::Canary),
     #[command(subcommand)]
     Reputation(reputation::Reputation),
+    #[command(subcommand)]
+    Memory(memory::Memory),
     Models(network::Models),
     Members(network::Members),
     Status(network::Status),
@@ -117,6 +120,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Canary(canary::Canary::Sample(sample)) => sample.run(),
         Command::Canary(command) => command.run(&connect().await?).await,
         Command::Reputation(command) => command.run(&connect().await?).await,
+        Command::Memory(command) => command.run(&cli.url).await,
         Command::Models(command) => command.run(&connect().await?).await,
         Command::Members(command) => command.run(&connect().await?).await,
         Command::Status(command) => command.run(&cli.url).await,

@@ -9,15 +9,19 @@ use sp_crypto_hashing::twox_128;
 use std::sync::Arc;
 use touchstone_gateway::{BlockRef, ChainState, Network, StateError};
 use touchstone_primitives::{
-    H256, Moment, NodeId,
+    AccountId32, H256, Moment, NodeId,
     apis::{
-        BatchInfo, ConsortiumApi, MemberInfo, ModelInfo, NodeInfo, ReceiptsApi, RegistryApi,
-        StreamHead, TopicInfo,
+        BatchInfo, ConsortiumApi, MemberInfo, MemoryApi, ModelInfo, NamespaceInfo, NodeInfo,
+        ReceiptsApi, RegistryApi, RootInfo, StreamHead, TopicInfo,
     },
+    memory::{NamespaceId, Rights},
     receipt::Beacon,
     worker::WorkerId,
 };
 use touchstone_runtime::opaque::Block;
+
+/// Namespaces that are read at once.
+const NAMESPACES: u32 = 100;
 
 /// Reads of this node's chain.
 #[derive(Clone)]
@@ -162,6 +166,57 @@ impl ChainState for Chain {
         self.client
             .runtime_api()
             .head(at, gateway.clone())
+            .map_err(unreadable)
+    }
+
+    fn namespace(&self, at: H256, id: &NamespaceId) -> Result<Option<NamespaceInfo>, StateError> {
+        self.client
+            .runtime_api()
+            .namespace(at, *id)
+            .map_err(unreadable)
+    }
+
+    fn namespaces(&self, at: H256) -> Result<Vec<NamespaceInfo>, StateError> {
+        let api = self.client.runtime_api();
+        let mut all: Vec<NamespaceInfo> = Vec::new();
+        loop {
+            let after = all.last().map(|last| last.id);
+            let page = api.namespaces(at, after, NAMESPACES).map_err(unreadable)?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    fn memory_root(
+        &self,
+        at: H256,
+        id: &NamespaceId,
+        version: u64,
+    ) -> Result<Option<RootInfo>, StateError> {
+        self.client
+            .runtime_api()
+            .memory_root(at, *id, version)
+            .map_err(unreadable)
+    }
+
+    fn memory_history(&self, at: H256, id: &NamespaceId) -> Result<Vec<RootInfo>, StateError> {
+        self.client
+            .runtime_api()
+            .memory_history(at, *id)
+            .map_err(unreadable)
+    }
+
+    fn memory_rights(
+        &self,
+        at: H256,
+        id: &NamespaceId,
+        who: &AccountId32,
+    ) -> Result<Rights, StateError> {
+        self.client
+            .runtime_api()
+            .memory_rights(at, *id, who.clone())
             .map_err(unreadable)
     }
 }

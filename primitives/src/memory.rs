@@ -5,7 +5,8 @@
 //! Texts, salts and trees are with nodes; whoever forgets text and salt of a fragment leaves nothing that could be guessed at.
 //!
 //! Every change is a [`Write`] that its contributor signed. A write names the value that it replaces, so that it fits one
-//! state of the fragment only: no write can be applied twice, and an old deletion cannot be played back on what was written since.
+//! state of the fragment only: an old deletion cannot be played back on what was written since. Whoever keeps the log takes no
+//! write twice either, so that nobody who has kept the text can play back a put after its fragment was deleted.
 
 pub mod answer;
 pub mod tree;
@@ -339,7 +340,7 @@ pub enum Writers {
     Listed,
     /// Every active node as well.
     Nodes,
-    /// The council only, by motion.
+    /// As [`Writers::Listed`], but a root gets on chain only by motion of the council.
     Council,
 }
 
@@ -397,9 +398,8 @@ pub fn rights(
 ) -> Rights {
     let write = match writers {
         Writers::Owner => is_owner,
-        Writers::Listed => is_owner || granted.write,
+        Writers::Listed | Writers::Council => is_owner || granted.write,
         Writers::Nodes => is_owner || granted.write || is_node,
-        Writers::Council => false,
     };
     let hold = match visibility {
         Visibility::Public => is_node,

@@ -2,7 +2,7 @@
 
 use crate::{
     AccountId, BABE_GENESIS_EPOCH_CONFIG, Babe, Balance, Block, Canaries, Consortium, Executive,
-    Grandpa, Historical, InherentDataExt, Nonce, Receipts, Registry, Reputation, Runtime,
+    Grandpa, Historical, InherentDataExt, Memory, Nonce, Receipts, Registry, Reputation, Runtime,
     RuntimeCall, RuntimeGenesisConfig, SLOT_DURATION, SessionKeys, System, TransactionPayment,
     VERSION, genesis,
 };
@@ -26,11 +26,12 @@ use touchstone_primitives::{
     NodeId,
     apis::{
         BatchInfo, CanaryTopicInfo, Correlations, DutyInfo, EnrolmentInfo, Explanation, FamilyInfo,
-        GroupInfo, Leader, MemberInfo, ModelInfo, NodeInfo, Ranking, RoundInfo, ServingInfo,
-        StreamHead, TopicId, TopicInfo, TopicStanding, Watched,
+        GroupInfo, Leader, MemberInfo, ModelInfo, NamespaceInfo, NodeInfo, NotProven, Ranking,
+        RootInfo, RoundInfo, ServingInfo, StreamHead, TopicId, TopicInfo, TopicStanding, Watched,
     },
     canary::Commitments,
     evidence::{Offence, RingEntry},
+    memory::{self, NamespaceId, Rights, tree},
     merkle::Proof,
     reputation::{Fold, Knobs, Penalty},
     worker::WorkerId,
@@ -424,6 +425,37 @@ impl_runtime_apis! {
 
         fn is_anchored(gateway: NodeId, stream: u32, sequence: u64, id: H256, proof: Proof) -> bool {
             Receipts::is_anchored(gateway, stream, sequence, id, proof)
+        }
+    }
+
+    impl touchstone_primitives::apis::MemoryApi<Block> for Runtime {
+        fn namespace(id: NamespaceId) -> Option<NamespaceInfo> {
+            Memory::namespace(id)
+        }
+
+        fn namespaces(after: Option<NamespaceId>, limit: u32) -> Vec<NamespaceInfo> {
+            Memory::namespaces(after, limit)
+        }
+
+        fn memory_root(id: NamespaceId, version: u64) -> Option<RootInfo> {
+            Memory::memory_root(id, version)
+        }
+
+        fn memory_history(id: NamespaceId) -> Vec<RootInfo> {
+            Memory::memory_history(id)
+        }
+
+        fn memory_rights(id: NamespaceId, who: AccountId) -> Rights {
+            Memory::memory_rights(id, who)
+        }
+
+        fn memory_verify(
+            id: NamespaceId,
+            version: u64,
+            keys: Vec<memory::Key>,
+            proof: tree::Proof,
+        ) -> Result<Vec<Option<memory::Value>>, NotProven> {
+            Memory::memory_verify(id, version, &keys, &proof)
         }
     }
 

@@ -30,6 +30,7 @@ mod benches {
     frame_benchmarking::define_benchmarks!(
         [pallet_canaries, Canaries]
         [pallet_consortium, Consortium]
+        [pallet_memory, Memory]
         [pallet_receipts, Receipts]
         [pallet_registry, Registry]
         [pallet_reputation, Reputation]
@@ -253,8 +254,8 @@ mod runtime {
     #[runtime::pallet_index(19)]
     pub type MultiBlockMigrations = pallet_migrations;
 
-    // Touchstone's own. Reserved: 34 Memory, 35 Routing, 36 Disputes, 37 Attestation, 38 Diip,
-    // 39 RankedPolls, 40 RankedCollective.
+    // Touchstone's own. Reserved: 35 Routing, 36 Disputes, 37 Attestation, 38 Diip, 39 RankedPolls,
+    // 40 RankedCollective.
     #[runtime::pallet_index(30)]
     pub type Registry = pallet_registry;
     #[runtime::pallet_index(31)]
@@ -263,4 +264,6 @@ mod runtime {
     pub type Canaries = pallet_canaries;
     #[runtime::pallet_index(33)]
     pub type Reputation = pallet_reputation;
+    #[runtime::pallet_index(34)]
+    pub type Memory = pallet_memory;
 }

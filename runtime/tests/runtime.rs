@@ -13,6 +13,9 @@ use pallet_consortium::HoldReason;
 use sp_core::Pair;
 use sp_keyring::Sr25519Keyring::{self, Alice, AliceStash, Bob, Charlie, Dave};
 use sp_runtime::{BuildStorage, MultiSignature, generic::Era, traits::Hash as _};
+use touchstone_primitives::memory::{
+    Commit, Kind, State, Visibility, Writer, Writers, namespace_id,
+};
 use touchstone_runtime::{
     configs::{Commons, CouncilInstance},
     *,
@@ -49,6 +52,7 @@ fn try_state() {
     Consortium::do_try_state().unwrap();
     Registry::do_try_state().unwrap();
     Receipts::do_try_state().unwrap();
+    Memory::do_try_state().unwrap();
 }
 
 fn pass_blocks(n: BlockNumber) {
@@ -145,6 +149,7 @@ fn pallets_keep_their_names_and_indices() {
     assert_eq!(of::<Preimage>(), (16, "Preimage"));
     assert_eq!(of::<Registry>(), (30, "Registry"));
     assert_eq!(of::<Receipts>(), (31, "Receipts"));
+    assert_eq!(of::<Memory>(), (34, "Memory"));
 }
 
 #[test]
@@ -259,5 +264,83 @@ fn founders_bonds_are_held() {
             assert!(Balances::balance_on_hold(&reason, &who) > 0);
             assert!(Balances::free_balance(&who) > 0);
         }
+    });
+}
+
+/// What goes on from the empty namespace of this name.
+fn first_commit(name: &str) -> Commit {
+    let empty = State::empty(namespace_id(name));
+    let (version, count, tree) = (1, 1, Hash::repeat_byte(1));
+    Commit {
+        previous: empty.root(),
+        state: State {
+            version,
+            count,
+            tree,
+            ..empty
+        },
+        batch: Hash::repeat_byte(2),
+        bytes: 100,
+    }
+}
+
+fn create_namespace(name: &str, writers: Writers) {
+    assert_ok!(Memory::create_namespace(
+        RuntimeOrigin::signed(Alice.to_account_id()),
+        name.as_bytes().to_vec().try_into().unwrap(),
+        Kind::Topic,
+        Alice.to_account_id(),
+        writers,
+        Visibility::Public,
+    ));
+}
+
+#[test]
+fn a_founders_node_commits_memory_and_pays_no_fee() {
+    chain("local_testnet").execute_with(|| {
+        create_namespace("notes", Writers::Nodes);
+        let held = RuntimeHoldReason::Memory(pallet_memory::HoldReason::Namespace);
+        assert!(Balances::balance_on_hold(&held, &Alice.to_account_id()) > 0);
+        pass_blocks(1);
+        let (commit, writer) = (
+            first_commit("notes"),
+            Writer::Node(AliceStash.to_account_id()),
+        );
+        let valid_until = System::block_number() + 5;
+        let message = commit.message(&System::block_hash(0), &writer, valid_until.into());
+        let state = commit.state;
+        // A founder's worker key is that of its member.
+        let submission = |signer: Sr25519Keyring| {
+            let call = RuntimeCall::Memory(pallet_memory::Call::commit_root {
+                writer: writer.clone(),
+                commit: commit.clone(),
+                valid_until,
+                signature: signer.pair().sign(message.as_bytes()),
+            });
+            UncheckedExtrinsic::new_transaction(call, extension(0, Era::Immortal, 0))
+        };
+        let before = Balances::balance(&AliceStash.to_account_id());
+        assert!(Executive::apply_extrinsic(submission(Bob)).is_err());
+        assert_ok!(Executive::apply_extrinsic(submission(Alice)).unwrap());
+        assert_eq!(Memory::namespace(state.namespace).unwrap().state, state);
+        assert_eq!(Balances::balance(&AliceStash.to_account_id()), before);
+        try_state();
+    });
+}
+
+#[test]
+fn a_motion_commits_what_only_the_council_may_change() {
+    chain("local_testnet").execute_with(|| {
+        create_namespace("canon", Writers::Council);
+        pass_blocks(1);
+        let commit = first_commit("canon");
+        let namespace = commit.state.namespace;
+        let call = RuntimeCall::Memory(pallet_memory::Call::commit_root_by_council { commit });
+        // Half is not enough.
+        motion(&[Alice, Bob], call.clone());
+        assert_eq!(Memory::namespace(namespace).unwrap().state.version, 0);
+        motion(&[Alice, Bob, Charlie], call);
+        assert_eq!(Memory::namespace(namespace).unwrap().state.version, 1);
+        try_state();
     });
 }

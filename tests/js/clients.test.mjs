@@ -3,6 +3,7 @@ import { Devnet } from './devnet.mjs';
 import { polkadotJs } from './polkadot-js.mjs';
 import { papi } from './papi.mjs';
 import { smoldot } from './smoldot.mjs';
+import { memory } from './memory.mjs';
 
 describe('clients from npm', () => {
   let devnet;
@@ -12,4 +13,5 @@ describe('clients from npm', () => {
   describe('@polkadot/api', () => polkadotJs(() => devnet));
   describe('polkadot-api', () => papi(() => devnet));
   describe('smoldot', () => smoldot(() => devnet));
+  describe('memory', () => memory(() => devnet));
 });

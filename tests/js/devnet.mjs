@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const REPO = resolve(fileURLToPath(import.meta.url), '../../..');
 const SCRIPT = join(REPO, 'scripts/devnet');
+const TARGET = process.env.CARGO_TARGET_DIR ?? join(process.env.HOME, '.cache/touchstone/target');
 const NODES = 4;
 
 const isFree = (port) =>
@@ -73,15 +74,19 @@ export class Devnet {
 
   /** The chain specification, with the nodes' WebSocket p2p addresses as boot nodes: all that a light client is given. */
   async lightSpec() {
-    const target = process.env.CARGO_TARGET_DIR ?? join(process.env.HOME, '.cache/touchstone/target');
     const file = join(await mkdtemp(join(tmpdir(), 'touchstone-spec-')), 'raw.json');
-    const program = join(target, 'release/touchstone-node');
+    const program = join(TARGET, 'release/touchstone-node');
     await run(program, ['export-chain-spec', '--chain', 'local', '--raw', '--output', file]);
     const spec = JSON.parse(await readFile(file, 'utf8'));
     await rm(resolve(file, '..'), { recursive: true });
     const peer = await this.call('system_localPeerId');
     spec.bootNodes = [`/ip4/127.0.0.1/tcp/${this.base + 400}/ws/p2p/${peer}`];
     return JSON.stringify(spec);
+  }
+
+  /** Runs the command line program against a node. */
+  async touchstone(...args) {
+    return run(join(TARGET, 'release/touchstone'), ['--url', this.rpc(), ...args]);
   }
 
   async stop() {

@@ -4,13 +4,18 @@ use codec::DecodeAll;
 use sp_core::{H256, sr25519};
 use sp_runtime::traits::OpaqueKeys;
 use touchstone_primitives::{
-    NodeId,
+    AccountId32, NodeId,
     apis::TopicId,
     authored::{Part, Sealed},
     canary::Revealed,
+    memory::{
+        Commit, Key, Kind, NamespaceId, Rights, Value, Visibility, Writer, Writers, tree::Proof,
+    },
     worker::{WorkerId, WorkerSignature},
 };
-use touchstone_runtime::{RuntimeCall, RuntimeEvent, SessionKeys};
+use touchstone_runtime::{RuntimeEvent, SessionKeys};
+
+pub use touchstone_runtime::RuntimeCall;
 
 /// Worker key of these bytes.
 pub fn worker_id(bytes: H256) -> WorkerId {
@@ -71,6 +76,123 @@ pub fn registered(events: &[RuntimeEvent]) -> Vec<u32> {
             _ => None,
         })
         .collect()
+}
+
+/// Create a namespace of memory; signed by an active member, who pays the deposit. `None` if the name is too long.
+pub fn create_namespace(
+    name: &str,
+    kind: Kind,
+    owner: AccountId32,
+    writers: Writers,
+    visibility: Visibility,
+) -> Option<RuntimeCall> {
+    let name = name.as_bytes().to_vec().try_into().ok()?;
+    let call = pallet_memory::Call::create_namespace {
+        name,
+        kind,
+        owner,
+        writers,
+        visibility,
+    };
+    Some(call.into())
+}
+
+/// Say who may change a namespace and who may hold it; signed by its owner.
+pub fn set_policy(namespace: NamespaceId, writers: Writers, visibility: Visibility) -> RuntimeCall {
+    pallet_memory::Call::set_policy {
+        namespace,
+        writers,
+        visibility,
+    }
+    .into()
+}
+
+/// Hand a namespace over; signed by its owner.
+pub fn transfer_namespace(namespace: NamespaceId, new_owner: AccountId32) -> RuntimeCall {
+    pallet_memory::Call::transfer {
+        namespace,
+        new_owner,
+    }
+    .into()
+}
+
+/// List an account with what it may do, or take it off the list with nothing; signed by the owner.
+pub fn grant(namespace: NamespaceId, who: AccountId32, rights: Rights) -> RuntimeCall {
+    pallet_memory::Call::grant {
+        namespace,
+        who,
+        rights,
+    }
+    .into()
+}
+
+/// Delete a namespace for ever; signed by its owner.
+pub fn delete_namespace(namespace: NamespaceId) -> RuntimeCall {
+    pallet_memory::Call::delete_namespace { namespace }.into()
+}
+
+/// Replace the root of a namespace; a transaction without account, by whose signature over [`Commit::message`] the writer vouches.
+pub fn commit_root(
+    writer: Writer,
+    commit: Commit,
+    valid_until: u32,
+    signature: sr25519::Signature,
+) -> RuntimeCall {
+    pallet_memory::Call::commit_root {
+        writer,
+        commit,
+        valid_until,
+        signature,
+    }
+    .into()
+}
+
+/// Keep the newest root of a namespace under this name; signed by its owner. `None` if the name is too long.
+pub fn snapshot(namespace: NamespaceId, name: &str) -> Option<RuntimeCall> {
+    let name = name.as_bytes().to_vec().try_into().ok()?;
+    Some(pallet_memory::Call::snapshot { namespace, name }.into())
+}
+
+/// Keep a snapshot no longer than other roots; signed by the owner.
+pub fn drop_snapshot(namespace: NamespaceId, version: u64) -> RuntimeCall {
+    pallet_memory::Call::drop_snapshot { namespace, version }.into()
+}
+
+/// Verify a proof on chain; signed by anybody. `None` for more keys than the chain takes at once.
+pub fn verify_fragments(
+    namespace: NamespaceId,
+    version: u64,
+    keys: Vec<Key>,
+    proof: Proof,
+) -> Option<RuntimeCall> {
+    let keys = keys.try_into().ok()?;
+    let call = pallet_memory::Call::verify_fragments {
+        namespace,
+        version,
+        keys,
+        proof,
+    };
+    Some(call.into())
+}
+
+/// Version and root that these events made a snapshot.
+pub fn snapshot_taken(events: &[RuntimeEvent]) -> Option<(u64, H256)> {
+    events.iter().find_map(|event| match event {
+        RuntimeEvent::Memory(pallet_memory::Event::SnapshotTaken { version, root, .. }) => {
+            Some((*version, *root))
+        }
+        _ => None,
+    })
+}
+
+/// What these events say that a namespace holds at the verified keys.
+pub fn fragments_verified(events: &[RuntimeEvent]) -> Option<&[Option<Value>]> {
+    events.iter().find_map(|event| match event {
+        RuntimeEvent::Memory(pallet_memory::Event::FragmentsVerified { values, .. }) => {
+            Some(values.as_slice())
+        }
+        _ => None,
+    })
 }
 
 /// What is sent in a canary round.

@@ -15,7 +15,12 @@ use sp_core::{Bytes, H256};
 use sp_runtime::{generic, traits::BlakeTwo256};
 use std::time::Duration;
 use touchstone_primitives::{
-    AccountId32, Moment, NodeId, apis::*, audit::Audit, canary::Commitments, reputation::Fold,
+    AccountId32, Moment, NodeId,
+    apis::*,
+    audit::Audit,
+    canary::Commitments,
+    memory::{Key, NamespaceId, Rights, Value, tree::Proof},
+    reputation::Fold,
     worker::WorkerId,
 };
 use touchstone_rpc::{Health, NodeClient};
@@ -382,6 +387,66 @@ impl Chain {
     /// Pass rates on a topic.
     pub async fn family_rates(&self, topic: TopicId, at: H256) -> Result<Vec<FamilyInfo>> {
         self.call("CanariesApi_family_rates", &topic, at).await
+    }
+
+    /// A namespace of memory.
+    pub async fn namespace(&self, id: NamespaceId, at: H256) -> Result<Option<NamespaceInfo>> {
+        self.call("MemoryApi_namespace", &id, at).await
+    }
+
+    /// All namespaces of memory, in the order of their ids.
+    pub async fn namespaces(&self, at: H256) -> Result<Vec<NamespaceInfo>> {
+        const PAGE: u32 = 100;
+        let mut all = Vec::<NamespaceInfo>::new();
+        loop {
+            let after = all.last().map(|namespace| namespace.id);
+            let page: Vec<NamespaceInfo> = self
+                .call("MemoryApi_namespaces", &(after, PAGE), at)
+                .await?;
+            let is_last = page.len() < PAGE as usize;
+            all.extend(page);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The root of a version of a namespace, if it is kept.
+    pub async fn memory_root(
+        &self,
+        id: NamespaceId,
+        version: u64,
+        at: H256,
+    ) -> Result<Option<RootInfo>> {
+        self.call("MemoryApi_memory_root", &(id, version), at).await
+    }
+
+    /// The roots of a namespace that are kept, oldest first.
+    pub async fn memory_history(&self, id: NamespaceId, at: H256) -> Result<Vec<RootInfo>> {
+        self.call("MemoryApi_memory_history", &id, at).await
+    }
+
+    /// What an account, or the node of that stash account, may do with a namespace.
+    pub async fn memory_rights(
+        &self,
+        id: NamespaceId,
+        who: &AccountId32,
+        at: H256,
+    ) -> Result<Rights> {
+        self.call("MemoryApi_memory_rights", &(id, who), at).await
+    }
+
+    /// What a version of a namespace holds at these keys, as the proof shows.
+    pub async fn memory_verify(
+        &self,
+        id: NamespaceId,
+        version: u64,
+        keys: &[Key],
+        proof: &Proof,
+        at: H256,
+    ) -> Result<std::result::Result<Vec<Option<Value>>, NotProven>> {
+        self.call("MemoryApi_memory_verify", &(id, version, keys, proof), at)
+            .await
     }
 
     /// Next nonce of an account, transactions in the pool included.

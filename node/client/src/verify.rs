@@ -5,6 +5,7 @@
 use crate::{Chain, Error, Result};
 use sp_core::H256;
 use touchstone_primitives::{
+    memory::answer::cite,
     merkle,
     receipt::{Body, Wrapper, answer_hash},
     worker,
@@ -237,15 +238,29 @@ fn check_content(report: &mut Report, evidence: &Evidence, body: &Body) {
         );
     }
     if let Some(request) = &evidence.request {
+        let recalled = evidence.answer.as_ref().and_then(|a| a.memory.as_ref());
         let holds = request
             .clone()
             .canonical(body.client_nonce)
-            .is_ok_and(|request| {
+            .is_ok_and(|mut request| {
+                if let Some(recalled) = recalled {
+                    let messages = std::mem::take(&mut request.messages);
+                    request.messages = cite(messages, &recalled.hits).0;
+                }
                 request.hash() == body.query_hash
                     && request.options.hash() == body.options_hash
                     && request.client_nonce == body.client_nonce
             });
         report.add("question", holds, "hash of question, options and nonce");
+    }
+    if let Some(recalled) = evidence.answer.as_ref().and_then(|a| a.memory.as_ref()) {
+        let holds = match recalled.verify() {
+            Ok(()) if body.memory_root == Some(recalled.root) => Ok(()),
+            Ok(()) => Err("the receipt names another root".into()),
+            Err(reason) => Err(reason),
+        };
+        let cited = format!("{} passages and their proof", recalled.hits.len());
+        report.add("memory", holds.is_ok(), holds.err().unwrap_or(cited));
     }
 }
 

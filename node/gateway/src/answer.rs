@@ -4,7 +4,7 @@
 //! disk. A client that goes away, or does not read, cancels the work.
 
 use crate::{
-    BlockRef, ChainState, Client, Limits, StateError,
+    BlockRef, ChainState, Client, Limits, Memory, StateError,
     limits::Rates,
     models::{default_model, find_model},
     worker::{self, Worker},
@@ -14,7 +14,7 @@ use sp_keystore::KeystorePtr;
 use std::{
     ops::ControlFlow,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -29,14 +29,15 @@ use touchstone_inference::{
 use touchstone_primitives::{
     H256, Moment, NodeId,
     apis::{self, TopicInfo},
+    memory::answer::cite,
     merkle::token_root,
     provenance::{self, Policy, Tier},
     receipt::{Beacon, Body, Receipt, ReceiptV1, Sampler, Wrapper, answer_hash, sampler_key},
     request::{self, Request},
 };
 use touchstone_rpc::{
-    Adapter, AskAnswer, AskRequest, FinishReason, Model, Progress, ReceiptView, Timings, Usage,
-    errors,
+    Adapter, AskAnswer, AskMemory, AskRequest, FinishReason, MemoryAnswer, Model, Progress,
+    ReceiptView, Remembered, Timings, Usage, errors,
 };
 use touchstone_workers::{Journal, JournalError};
 
@@ -185,6 +186,7 @@ pub struct Answerer {
     slots: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     counts: Counts,
+    memory: OnceLock<Arc<Memory>>,
 }
 
 /// A question that passed every check and may be answered.
@@ -196,6 +198,13 @@ struct Prepared {
     beacon: Beacon,
     key: H256,
     stop: Vec<String>,
+    memory: Option<Recalled>,
+}
+
+/// What of memory a question is answered with.
+struct Recalled {
+    asked: AskMemory,
+    answer: MemoryAnswer,
 }
 
 impl Answerer {
@@ -213,11 +222,17 @@ impl Answerer {
             keystore,
             journal,
             limits,
-            rates: Mutex::new(Rates::new(&limits)),
+            rates: Mutex::new(Rates::per_minute(limits.per_minute, limits.burst)),
             slots: Arc::new(Semaphore::new(limits.slots.max(1))),
             waiting: Arc::default(),
             counts: Counts::default(),
+            memory: OnceLock::new(),
         })
+    }
+
+    /// Lets questions be answered with memory.
+    pub fn set_memory(&self, memory: Arc<Memory>) {
+        let _ = self.memory.set(memory);
     }
 
     /// The chain that it answers on.
@@ -462,10 +477,11 @@ impl Answerer {
     }
 
     /// Everything that can be checked before the engine is asked.
-    fn prepare(&self, ask: Ask) -> Result<Prepared, Refusal> {
+    fn prepare(&self, mut ask: Ask) -> Result<Prepared, Refusal> {
         check_size(&ask)?;
         let named = (ask.request.model.clone(), ask.request.adapter.clone());
-        let request = ask
+        let asked = ask.request.memory.take();
+        let mut request = ask
             .request
             .canonical(H256(rand::random()))
             .map_err(|message| Refusal::new(errors::INVALID_REQUEST, message))?;
@@ -484,6 +500,10 @@ impl Answerer {
             Some(name) => Some(self.topic(name, &model, best)?),
             None => None,
         };
+        let memory = match asked {
+            Some(asked) => Some(self.recall(asked, &mut request)?),
+            None => None,
+        };
         let beacon = self.chain.beacon(best.hash)?;
         let key = sampler_key(
             &self.chain.genesis(),
@@ -500,6 +520,37 @@ impl Answerer {
             beacon,
             key,
             stop: ask.stop,
+            memory,
+        })
+    }
+
+    /// Puts what memory has on the question before it.
+    fn recall(&self, asked: AskMemory, request: &mut Request) -> Result<Recalled, Refusal> {
+        let memory = self.memory.get().ok_or_else(|| {
+            Refusal::new(
+                errors::MEMORY_FAILED,
+                "this node keeps no memory; ask another one",
+            )
+        })?;
+        let question = request.messages.last().map(|last| last.content.as_str());
+        let mut answer = memory.retrieve(&asked, question.unwrap_or_default())?;
+        let messages = std::mem::take(&mut request.messages);
+        let (messages, cited) = cite(messages, &answer.hits);
+        request.messages = messages;
+        answer.hits.truncate(cited);
+        answer.scores.truncate(cited);
+        let fits = request.check().map_err(errors::explain);
+        fits.map_err(|message| Refusal::new(errors::REQUEST_TOO_LARGE, message))?;
+        Ok(Recalled { asked, answer })
+    }
+
+    /// Stores what was to be remembered; the answer is there already.
+    fn remember(&self, asked: AskMemory) -> Option<Remembered> {
+        let memory = self.memory.get().filter(|_| !asked.remember.is_empty())?;
+        let stored = memory.put(&asked.namespace, asked.remember, asked.key.as_ref());
+        Some(match stored {
+            Ok(state) => Remembered::Stored(Box::new(state)),
+            Err(refusal) => Remembered::Refused(refusal.message),
         })
     }
 
@@ -644,6 +695,10 @@ impl Answerer {
         }
         let signing = Instant::now();
         let receipt = self.receipt(&prepared, &generated)?;
+        let (memory, remembered) = match prepared.memory {
+            Some(Recalled { asked, answer }) => (Some(answer), self.remember(asked)),
+            None => (None, None),
+        };
         let (prompt, completion) = (
             count(&generated.prompt_token_ids),
             count(&generated.token_ids),
@@ -665,6 +720,8 @@ impl Answerer {
                 receipt_ms: millis(signing.elapsed()),
             },
             receipt: ReceiptView::of(&receipt),
+            memory,
+            remembered,
         }))
     }
 
@@ -715,7 +772,7 @@ impl Answerer {
             token_root: token_root(&generated.token_ids),
             token_count: count(&generated.token_ids),
             answer_hash: answer_hash(&generated.text),
-            memory_root: None,
+            memory_root: prepared.memory.as_ref().map(|memory| memory.answer.root),
             declines: Vec::new(),
             verdict: None,
         };

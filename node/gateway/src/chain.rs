@@ -1,8 +1,11 @@
 //! What the gateway wants to know of the chain. The node implements it over its client, tests over plain values.
 
 use touchstone_primitives::{
-    H256, Moment, NodeId,
-    apis::{BatchInfo, MemberInfo, ModelInfo, NodeInfo, StreamHead, TopicInfo},
+    AccountId32, H256, Moment, NodeId,
+    apis::{
+        BatchInfo, MemberInfo, ModelInfo, NamespaceInfo, NodeInfo, RootInfo, StreamHead, TopicInfo,
+    },
+    memory::{NamespaceId, Rights},
     receipt::Beacon,
     worker::WorkerId,
 };
@@ -73,4 +76,24 @@ pub trait ChainState: Send + Sync {
     ) -> Result<Option<BatchInfo>, StateError>;
     /// Where the gateway's next batch must start.
     fn head(&self, at: H256, gateway: &NodeId) -> Result<StreamHead, StateError>;
+    /// A namespace of memory.
+    fn namespace(&self, at: H256, id: &NamespaceId) -> Result<Option<NamespaceInfo>, StateError>;
+    /// All namespaces.
+    fn namespaces(&self, at: H256) -> Result<Vec<NamespaceInfo>, StateError>;
+    /// The root of a version of a namespace that the chain keeps.
+    fn memory_root(
+        &self,
+        at: H256,
+        id: &NamespaceId,
+        version: u64,
+    ) -> Result<Option<RootInfo>, StateError>;
+    /// All roots of a namespace that the chain keeps, oldest first.
+    fn memory_history(&self, at: H256, id: &NamespaceId) -> Result<Vec<RootInfo>, StateError>;
+    /// What an account, or the node of that stash account, may do with a namespace.
+    fn memory_rights(
+        &self,
+        at: H256,
+        id: &NamespaceId,
+        who: &AccountId32,
+    ) -> Result<Rights, StateError>;
 }

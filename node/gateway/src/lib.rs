@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`answer`] | the way of a question: limits, engine, signatures, journal, answer |
+//! | [`memory`] | who may write and read what of memory, and answers whose root is the one on chain |
 //! | [`limits`] | how much one client may ask |
 //! | [`worker`] | which node this machine works for, and with which key it signs |
 //! | [`chain`] | what all of this wants to know of the chain |
@@ -18,6 +19,7 @@ pub mod answer;
 pub mod canaries;
 pub mod chain;
 pub mod limits;
+pub mod memory;
 mod models;
 pub mod openai;
 pub mod rpc;
@@ -26,3 +28,4 @@ pub mod worker;
 pub use answer::{Answerer, Ask, Counters, Refusal, Running, Update};
 pub use chain::{BlockRef, ChainState, Network, StateError};
 pub use limits::{Client, Limits};
+pub use memory::{Memory, SendCommit};

@@ -30,6 +30,10 @@ pub struct Limits {
     pub per_minute: u32,
     /// Questions that one client may ask at once.
     pub burst: u32,
+    /// Requests to memory that one client may make in a minute, on average; a quarter of that at once.
+    pub memory_per_minute: u32,
+    /// Most bytes of a namespace on this node.
+    pub memory_bytes: u64,
     /// How long a client may leave an answer unread before it is cancelled.
     pub patience: Duration,
 }
@@ -41,6 +45,8 @@ impl Default for Limits {
             queue: 32,
             per_minute: 120,
             burst: 30,
+            memory_per_minute: 12_000,
+            memory_bytes: 16 << 30,
             patience: Duration::from_secs(10),
         }
     }
@@ -57,10 +63,10 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn per_minute(requests: u32, burst: u32) -> Self {
         Self {
-            per_second: f64::from(limits.per_minute.max(1)) / 60.0,
-            burst: f64::from(limits.burst.max(1)),
+            per_second: f64::from(requests.max(1)) / 60.0,
+            burst: f64::from(burst.max(1)),
             clients: HashMap::new(),
         }
     }
@@ -99,11 +105,7 @@ mod tests {
     use super::*;
 
     fn rates() -> Rates {
-        Rates::new(&Limits {
-            per_minute: 60,
-            burst: 2,
-            ..Limits::default()
-        })
+        Rates::per_minute(60, 2)
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The JSON-RPC door.
 
-use crate::{Answerer, Ask, ChainState, Client, Refusal, Update, answer::wall_clock, worker};
+use crate::{
+    Answerer, Ask, ChainState, Client, Memory, Refusal, Update, answer::wall_clock, worker,
+};
 use jsonrpsee::{
     ConnectionId, Extensions, PendingSubscriptionSink, SubscriptionMessage, SubscriptionSink,
     core::{RpcResult, SubscriptionResult, async_trait},
@@ -10,11 +12,14 @@ use sp_core::{ByteArray, H256};
 use std::sync::Arc;
 use touchstone_primitives::{
     Moment, NodeId,
+    memory::Write,
     receipt::{Invalid, Receipt},
 };
 use touchstone_rpc::{
-    Anchor, AskAnswer, AskRequest, AskUpdate, EngineHealth, Health, InferenceServer, Model,
-    NodeServer, ReceiptView, ReceiptsServer, StoredReceipt, Verification, errors,
+    Anchor, AskAnswer, AskRequest, AskUpdate, EngineHealth, Health, InferenceServer, MemoryAnswer,
+    MemoryChange, MemoryHistory, MemoryNamespace, MemoryPage, MemoryProof, MemorySearch,
+    MemoryServer, MemoryState, MemoryVerification, Model, NamespaceKey, NodeServer, PendingCommit,
+    ReceiptView, ReceiptsServer, SignedCommit, StoredReceipt, Verification, errors,
 };
 use touchstone_workers::{Journal, JournalError};
 
@@ -31,6 +36,14 @@ async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(f).await {
         Ok(result) => Ok(result?),
         Err(error) => Err(errors::error(errors::STATE_UNAVAILABLE, error.to_string())),
+    }
+}
+
+/// Who asks, as far as the server knows.
+fn client(extensions: &Extensions) -> Client {
+    match extensions.get::<ConnectionId>() {
+        Some(connection) => Client::Connection(connection.0),
+        None => Client::Unknown,
     }
 }
 
@@ -54,10 +67,7 @@ impl Inference {
 #[async_trait]
 impl InferenceServer for Inference {
     async fn ask(&self, extensions: &Extensions, request: AskRequest) -> RpcResult<AskAnswer> {
-        let client = match extensions.get::<ConnectionId>() {
-            Some(connection) => Client::Connection(connection.0),
-            None => Client::Unknown,
-        };
+        let client = client(extensions);
         let running = self.0.start(Self::ask(request), client).await?;
         Ok(running.finish().await?)
     }
@@ -279,6 +289,142 @@ fn verify_anchor(
         ));
     }
     Ok(Ok(()))
+}
+
+/// `memory_*`.
+pub struct MemoryDoor(Arc<Memory>);
+
+impl MemoryDoor {
+    /// Over the memory.
+    pub fn new(memory: Arc<Memory>) -> Self {
+        Self(memory)
+    }
+
+    /// Does something with the memory, if the client has not asked for too much.
+    async fn serve<T: Send + 'static>(
+        &self,
+        extensions: &Extensions,
+        f: impl FnOnce(&Memory) -> Result<T, Refusal> + Send + 'static,
+    ) -> RpcResult<T> {
+        self.0.admit(client(extensions))?;
+        let memory = self.0.clone();
+        blocking(move || f(&memory)).await
+    }
+}
+
+#[async_trait]
+impl MemoryServer for MemoryDoor {
+    async fn namespaces(&self) -> RpcResult<Vec<MemoryNamespace>> {
+        let memory = self.0.clone();
+        blocking(move || memory.namespaces()).await
+    }
+
+    async fn put(
+        &self,
+        extensions: &Extensions,
+        namespace: String,
+        changes: Vec<MemoryChange>,
+        key: Option<NamespaceKey>,
+    ) -> RpcResult<MemoryState> {
+        let put = move |memory: &Memory| memory.put(&namespace, changes, key.as_ref());
+        self.serve(extensions, put).await
+    }
+
+    async fn delete(
+        &self,
+        extensions: &Extensions,
+        namespace: String,
+        writes: Vec<Write>,
+        key: Option<NamespaceKey>,
+    ) -> RpcResult<MemoryState> {
+        if writes.iter().any(|write| write.value.is_some()) {
+            let reason = "only deletions; put with `memory_put`";
+            return Err(errors::error(errors::INVALID_REQUEST, reason));
+        }
+        let deletion = |write| MemoryChange {
+            write,
+            content: None,
+        };
+        let changes = writes.into_iter().map(deletion).collect();
+        let put = move |memory: &Memory| memory.put(&namespace, changes, key.as_ref());
+        self.serve(extensions, put).await
+    }
+
+    async fn search(
+        &self,
+        extensions: &Extensions,
+        search: MemorySearch,
+    ) -> RpcResult<MemoryAnswer> {
+        let find = move |memory: &Memory| memory.search(&search);
+        self.serve(extensions, find).await
+    }
+
+    async fn get(
+        &self,
+        extensions: &Extensions,
+        namespace: String,
+        ids: Vec<H256>,
+        key: Option<NamespaceKey>,
+    ) -> RpcResult<MemoryAnswer> {
+        let get = move |memory: &Memory| memory.get(&namespace, &ids, key.as_ref());
+        self.serve(extensions, get).await
+    }
+
+    async fn prove(
+        &self,
+        extensions: &Extensions,
+        namespace: String,
+        ids: Vec<H256>,
+        version: Option<u64>,
+    ) -> RpcResult<MemoryProof> {
+        let prove = move |memory: &Memory| memory.prove(&namespace, &ids, version);
+        self.serve(extensions, prove).await
+    }
+
+    async fn verify(&self, answer: MemoryAnswer) -> RpcResult<MemoryVerification> {
+        let memory = self.0.clone();
+        blocking(move || memory.verify(&answer)).await
+    }
+
+    async fn pending(&self, namespace: String) -> RpcResult<Option<PendingCommit>> {
+        let memory = self.0.clone();
+        blocking(move || memory.pending(&namespace)).await
+    }
+
+    async fn commit(&self, extensions: &Extensions, commit: SignedCommit) -> RpcResult<()> {
+        let signed = commit.clone();
+        let check = move |memory: &Memory| memory.check_commit(&signed);
+        let checked = self.serve(extensions, check).await?;
+        Ok(self.0.commit(checked, commit).await?)
+    }
+
+    async fn known(
+        &self,
+        extensions: &Extensions,
+        namespace: String,
+        digests: Vec<H256>,
+    ) -> RpcResult<Vec<bool>> {
+        let known = move |memory: &Memory| memory.known(&namespace, &digests);
+        self.serve(extensions, known).await
+    }
+
+    async fn history(&self, namespace: String) -> RpcResult<MemoryHistory> {
+        let memory = self.0.clone();
+        blocking(move || memory.history(&namespace)).await
+    }
+
+    async fn export(
+        &self,
+        extensions: &Extensions,
+        namespace: String,
+        label: Option<String>,
+        from: Option<u64>,
+        key: Option<NamespaceKey>,
+    ) -> RpcResult<MemoryPage> {
+        let export =
+            move |memory: &Memory| memory.export(&namespace, label.as_deref(), from, key.as_ref());
+        self.serve(extensions, export).await
+    }
 }
 
 /// `node_*`.

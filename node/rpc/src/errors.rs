@@ -36,6 +36,23 @@ pub const LOADING: i32 = 7015;
 /// There is no adapter of this name on the model; the message names those there are.
 pub const UNKNOWN_ADAPTER: i32 = 7016;
 
+/// No namespace of this name on chain, or this node may not or does not hold it.
+pub const UNKNOWN_NAMESPACE: i32 = 7017;
+/// The namespace is sealed and the request does not carry its key.
+pub const SEALED: i32 = 7018;
+/// The contributor or writer may not write to the namespace.
+pub const NOT_A_WRITER: i32 = 7019;
+/// A write does not fit what is there: somebody else was first. Read again, sign again.
+pub const WRITE_CONFLICT: i32 = 7020;
+/// The version is not held any more, or never was.
+pub const UNKNOWN_VERSION: i32 = 7021;
+/// The memory of this node failed or has no room; nothing of the request was stored.
+pub const MEMORY_FAILED: i32 = 7022;
+/// A commit was refused by the chain.
+pub const COMMIT_REFUSED: i32 = 7023;
+/// The namespace has as many bytes as this node takes.
+pub const QUOTA_EXCEEDED: i32 = 7024;
+
 /// An error object of this API.
 pub fn error(code: i32, message: impl Into<String>) -> ErrorObjectOwned {
     ErrorObjectOwned::owned(code, message.into(), None::<()>)

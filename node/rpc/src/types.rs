@@ -43,6 +43,9 @@ pub struct AskRequest {
     /// Among how many of the likeliest tokens to choose, 1..=64; default 40. Without effect at temperature 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_k: Option<u8>,
+    /// Memory to answer with. What it finds stands before the last message in the canonical request, so the query hash covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<crate::AskMemory>,
     /// Any 32 bytes; they make the query hash of equal questions different. Drawn by the node if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_nonce: Option<H256>,
@@ -134,6 +137,12 @@ pub struct AskAnswer {
     pub timings: Timings,
     /// The signed record.
     pub receipt: ReceiptView,
+    /// What of memory was put before the model, in the order of its numbers [1], [2], ..; its root is in the receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<crate::MemoryAnswer>,
+    /// What became of the writes that were to be remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered: Option<crate::Remembered>,
 }
 
 /// One item of a streamed answer.

@@ -1,6 +1,7 @@
 //! Assembles the node: database and client, consensus, network, RPC, workers and engine.
 
 mod consensus;
+mod replication;
 pub mod workers;
 
 pub use workers::auditor::PeerRpc;
@@ -137,6 +138,8 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
             net_config.peer_store_handle(),
         );
     net_config.add_notification_protocol(grandpa_config);
+    let (memory_protocol, memory_questions) = replication::protocol::<N>(&genesis_hash);
+    net_config.add_request_response_protocol(memory_protocol);
     let warp_sync = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
         backend.clone(),
         parts.grandpa_link.shared_authority_set().clone(),
@@ -188,6 +191,8 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
         pool: transaction_pool.clone(),
         keystore: keystore.clone(),
         sync: sync_service.clone(),
+        peers: replication::Peers::new(network.clone(), &genesis_hash),
+        memory_questions,
         task_manager: &task_manager,
     })
     .await?;

@@ -5,22 +5,30 @@ mod canaries;
 mod custody;
 mod engine;
 mod link;
+mod memory;
 mod metrics;
 
-use super::{Backend, Client, Pool};
+use super::{
+    Backend, Client, Pool,
+    replication::{Peers, Server},
+};
 use crate::{
     chain::Chain,
     cli::{InferenceArgs, OnOff},
 };
 use futures::{StreamExt, stream};
 use jsonrpsee::RpcModule;
-use link::Link;
+pub use link::Link;
 use sc_client_api::{Backend as _, BlockchainEvents};
+use sc_network::request_responses::IncomingRequest;
 use sc_network_sync::SyncingService;
 use sc_service::{ChainType, Configuration, TaskManager, error::Error as ServiceError};
 use sp_keystore::{Keystore, KeystorePtr};
 use std::{path::PathBuf, sync::Arc};
-use touchstone_gateway::{Answerer, ChainState, Limits, anchor, canaries::Canaries, openai, rpc};
+use touchstone_gateway::{
+    Answerer, ChainState, Limits, Memory, anchor, canaries::Canaries, openai, rpc,
+};
+use touchstone_memory::Store;
 use touchstone_primitives::worker;
 use touchstone_runtime::opaque::Block;
 use touchstone_workers::{
@@ -46,6 +54,10 @@ pub struct Start<'a> {
     pub keystore: KeystorePtr,
     /// Peers.
     pub sync: Arc<SyncingService<Block>>,
+    /// Nodes that hold memory.
+    pub peers: Peers,
+    /// What they ask.
+    pub memory_questions: async_channel::Receiver<IncomingRequest>,
     /// Runs the tasks.
     pub task_manager: &'a TaskManager,
 }
@@ -55,6 +67,7 @@ pub struct Workers {
     answerer: Arc<Answerer>,
     chain: Arc<dyn ChainState>,
     journal: Arc<Journal>,
+    memory: Arc<Memory>,
     link: Link,
     openai_port: Option<u16>,
 }
@@ -65,9 +78,12 @@ impl Workers {
         &self,
         module: &mut RpcModule<()>,
     ) -> Result<(), jsonrpsee::core::RegisterMethodError> {
-        use touchstone_rpc::{CanaryServer, InferenceServer, NodeServer, ReceiptsServer};
+        use touchstone_rpc::{
+            CanaryServer, InferenceServer, MemoryServer, NodeServer, ReceiptsServer,
+        };
         let (answerer, chain) = (self.answerer.clone(), self.chain.clone());
         module.merge(rpc::Inference::new(answerer.clone()).into_rpc())?;
+        module.merge(rpc::MemoryDoor::new(self.memory.clone()).into_rpc())?;
         let vault = Vault::new(self.journal.clone());
         let custody = custody::Custody::new(self.link.clone(), vault);
         module.merge(custody.into_rpc())?;
@@ -101,6 +117,8 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         pool,
         keystore,
         sync,
+        peers,
+        memory_questions,
         task_manager,
     } = start;
     let spawn = task_manager.spawn_handle();
@@ -133,7 +151,7 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         None => OnOff::Off,
     });
     let answerer = Answerer::new(
-        engine,
+        engine.clone(),
         chain.clone(),
         keystore.clone(),
         journal.clone(),
@@ -174,17 +192,28 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         chain: chain.clone(),
         keystore,
     };
+    let store = Store::open(&path.with_file_name("memory")).map_err(other)?;
+    let store = Arc::new(store);
+    let memory = Memory::new(
+        store.clone(),
+        chain.clone(),
+        engine.clone(),
+        link.keystore.clone(),
+        Arc::new(link.clone()),
+        limits,
+    );
+    answerer.set_memory(memory.clone());
     let openings = custody::Openings(link.clone());
     let custodian = Custodian::new(Vault::new(journal.clone()), openings.clone(), openings);
-    let peers: std::collections::BTreeMap<_, _> = inference
+    let audited: std::collections::BTreeMap<_, _> = inference
         .peer_rpc
         .iter()
         .map(|peer| (peer.node.clone(), peer.url.clone()))
         .collect();
-    let auditor = (!peers.is_empty()).then(|| {
+    let auditor = (!audited.is_empty()).then(|| {
         let audits = auditor::Audits {
             link: link.clone(),
-            peers,
+            peers: audited,
         };
         Auditor::new(journal.clone(), audits.clone(), audits.clone(), audits)
     });
@@ -202,7 +231,12 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         spawn.spawn(
             "worker-metrics",
             Some("workers"),
-            metrics.watch(answerer.clone(), anchorer.counters(), canaries),
+            metrics.watch(
+                answerer.clone(),
+                anchorer.counters(),
+                canaries,
+                memory.clone(),
+            ),
         );
     }
     let wakeups = || {
@@ -219,6 +253,21 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         Some("workers"),
         custodian.run(wakeups()),
     );
+    let keeper = memory::Keeper::new(link.clone(), store.clone(), peers);
+    spawn.spawn_blocking("memory-keeper", Some("workers"), keeper.run(wakeups()));
+    if let Some(engine) = engine {
+        let embedding = memory::embed(store.clone(), engine);
+        spawn.spawn_blocking("memory-embedder", Some("workers"), embedding);
+    }
+    let server = Server {
+        link: link.clone(),
+        store,
+    };
+    spawn.spawn(
+        "memory-server",
+        Some("workers"),
+        server.run(memory_questions),
+    );
     if let Some(auditor) = auditor {
         spawn.spawn_blocking("blind-auditor", Some("workers"), auditor.run(wakeups()));
     }
@@ -231,6 +280,7 @@ pub async fn start(start: Start<'_>) -> Result<Workers, ServiceError> {
         answerer,
         chain,
         journal,
+        memory,
         link,
         openai_port,
     })

@@ -2,7 +2,7 @@
 
 use super::{
     Fragment, State, key,
-    tree::{BadProof, Proof, verify},
+    tree::{self, BadProof, Proof},
     value,
 };
 use crate::{
@@ -25,21 +25,6 @@ pub struct Opened {
     pub salt: H256,
     /// The fragment.
     pub fragment: Fragment,
-}
-
-/// Fragments of a namespace, and the proof that a state holds them and lacks the absent ones.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Answer {
-    /// The state that they are proven against.
-    pub state: State,
-    /// One proof for all of them.
-    pub proof: Proof,
-    /// The fragments, best first.
-    pub hits: Vec<Opened>,
-    /// Ids that nothing is held under.
-    #[cfg_attr(feature = "serde", serde(default))]
-    pub absent: Vec<H256>,
 }
 
 /// Why an answer shows nothing.
@@ -67,26 +52,29 @@ impl core::fmt::Display for Tampered {
 
 impl core::error::Error for Tampered {}
 
-impl Answer {
-    /// Checks everything against the state. Whether its root is on chain is for the caller to check.
-    pub fn verify(&self) -> Result<(), Tampered> {
-        let namespace = &self.state.namespace;
-        let ids = self.hits.iter().map(|hit| &hit.id).chain(&self.absent);
-        let keys: Vec<H256> = ids.map(|id| key(namespace, id)).collect();
-        let held = verify(&self.state.tree, &self.proof, &keys).map_err(Tampered::Proof)?;
-        let mut held = held.into_iter();
-        for (hit, held) in self.hits.iter().zip(&mut held) {
-            if held != Some(value(&hit.salt, &hit.fragment)) {
-                return Err(Tampered::Altered(hit.id));
-            }
+/// Checks that a state holds these fragments and nothing under the absent ids. Whether the state's root is on chain is for the caller to
+/// check.
+pub fn verify(
+    state: &State,
+    proof: &Proof,
+    hits: &[Opened],
+    absent: &[H256],
+) -> Result<(), Tampered> {
+    let ids = hits.iter().map(|hit| &hit.id).chain(absent);
+    let keys: Vec<H256> = ids.map(|id| key(&state.namespace, id)).collect();
+    let held = tree::verify(&state.tree, proof, &keys).map_err(Tampered::Proof)?;
+    let mut held = held.into_iter();
+    for (hit, held) in hits.iter().zip(&mut held) {
+        if held != Some(value(&hit.salt, &hit.fragment)) {
+            return Err(Tampered::Altered(hit.id));
         }
-        for (id, held) in self.absent.iter().zip(held) {
-            if held.is_some() {
-                return Err(Tampered::Present(*id));
-            }
-        }
-        Ok(())
     }
+    for (id, held) in absent.iter().zip(held) {
+        if held.is_some() {
+            return Err(Tampered::Present(*id));
+        }
+    }
+    Ok(())
 }
 
 /// The conversation with fragments put before its last message, numbered from 1, and how many of them found room.

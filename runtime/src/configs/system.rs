@@ -187,7 +187,7 @@ pub enum ProxyType {
     Any,
     /// Council motions and votes.
     Governance,
-    /// Registering and running nodes, and what they serve.
+    /// Registering and running nodes, what they serve and their memory.
     Operation,
 }
 
@@ -198,7 +198,10 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
             ProxyType::Governance => matches!(call, RuntimeCall::Council(..)),
             ProxyType::Operation => matches!(
                 call,
-                RuntimeCall::Consortium(..) | RuntimeCall::Registry(..) | RuntimeCall::Session(..)
+                RuntimeCall::Consortium(..)
+                    | RuntimeCall::Memory(..)
+                    | RuntimeCall::Registry(..)
+                    | RuntimeCall::Session(..)
             ),
         }
     }

@@ -109,6 +109,20 @@ pub mod dynamic_params {
         #[codec(index = 1)]
         pub static FalseAlarms: Fixed = Fixed::ratio(1, 100_000);
     }
+
+    /// Memory.
+    #[dynamic_pallet_params]
+    #[codec(index = 4)]
+    pub mod memory {
+        use super::*;
+
+        /// Deposit of a namespace.
+        #[codec(index = 0)]
+        pub static Deposit: Balance = 100 * UNIT;
+        /// Most bytes of a namespace's fragments, which every node that holds it keeps: 64 GiB.
+        #[codec(index = 1)]
+        pub static MaxBytes: u64 = 64 << 30;
+    }
 }
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -250,6 +264,19 @@ impl pallet_receipts::Config for Runtime {
     type Membership = Consortium;
     type Retention = dynamic_params::receipts::Retention;
     type WeightInfo = pallet_receipts::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_memory::Config for Runtime {
+    type CouncilOrigin = HalfOrRoot;
+    type Currency = Balances;
+    type Deposit = dynamic_params::memory::Deposit;
+    type MaxBytes = dynamic_params::memory::MaxBytes;
+    type MaxCommitsPerBlock = ConstU32<32>;
+    type MaxProofSteps = ConstU32<4096>;
+    type MaxValidity = ConstU32<100>;
+    type Membership = Consortium;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type WeightInfo = pallet_memory::weights::SubstrateWeight<Runtime>;
 }
 
 impl<C> offchain::CreateTransactionBase<C> for Runtime

@@ -10,4 +10,5 @@ mod finality;
 mod hostile;
 mod inputs;
 mod membership;
+mod memory;
 mod upgrade;

@@ -8,7 +8,7 @@ use touchstone_primitives::{
     request::{Message, Role},
     tagged_hash,
 };
-use touchstone_rpc::{AskAnswer, AskRequest, FinishReason, Model};
+use touchstone_rpc::{AskAnswer, AskMemory, AskRequest, FinishReason, Model};
 
 /// A request for a chat completion. Fields that are not listed are for features that change nothing here (`user`, `metadata`, ...).
 #[derive(Deserialize)]
@@ -55,6 +55,7 @@ struct Extension {
     topic: Option<String>,
     top_k: Option<u8>,
     client_nonce: Option<H256>,
+    memory: Option<AskMemory>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +124,7 @@ impl ChatRequest {
         let seeded = |seed: i64| tagged_hash("touchstone/openai-seed/1", &[&seed.to_le_bytes()]);
         Ok(Ask {
             request: AskRequest {
+                memory: extension.memory,
                 messages: Some(
                     self.messages
                         .into_iter()
@@ -237,12 +239,17 @@ fn usage(answer: &AskAnswer) -> Value {
 
 /// What this network adds to an answer.
 fn extension(answer: &AskAnswer) -> Value {
-    json!({
+    let mut extension = json!({
         "receipt": answer.receipt,
         "manifest": answer.manifest,
         "tokenIds": answer.token_ids,
         "timings": answer.timings,
-    })
+    });
+    if let Some(memory) = &answer.memory {
+        extension["memory"] = json!(memory);
+        extension["remembered"] = json!(answer.remembered);
+    }
+    extension
 }
 
 pub(super) fn completion(model: &str, answer: &AskAnswer) -> Value {

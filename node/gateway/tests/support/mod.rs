@@ -20,9 +20,11 @@ use touchstone_inference::{
 use touchstone_primitives::{
     AccountId32, H256, Moment, NodeId,
     apis::{
-        self, BatchInfo, MemberInfo, ModelFormat, ModelStatus, NodeInfo, StreamHead, TopicInfo,
+        self, BatchInfo, MemberInfo, ModelFormat, ModelStatus, NamespaceInfo, NodeInfo, RootInfo,
+        StreamHead, TopicInfo,
     },
     consortium::{HardwareTier, MemberStatus, NodeRole, NodeStatus, Roles},
+    memory::{NamespaceId, Rights, rights},
     provenance::{Class, Openness, Policy, Provenance, Tier},
     receipt::Beacon,
     worker::{KEY_TYPE, WorkerId},
@@ -47,6 +49,9 @@ pub struct State {
     pub models: Vec<apis::ModelInfo>,
     pub batches: Vec<BatchInfo>,
     pub head: StreamHead,
+    pub namespaces: Vec<NamespaceInfo>,
+    pub roots: Vec<RootInfo>,
+    pub writers: Vec<AccountId32>,
 }
 
 pub struct FakeChain(pub Mutex<State>);
@@ -158,6 +163,51 @@ impl ChainState for FakeChain {
     }
     fn head(&self, _: H256, _: &NodeId) -> Result<StreamHead, StateError> {
         self.read(|state| state.head)
+    }
+    fn namespace(&self, _: H256, id: &NamespaceId) -> Result<Option<NamespaceInfo>, StateError> {
+        self.read(|state| state.namespaces.iter().find(|n| n.id == *id).cloned())
+    }
+    fn namespaces(&self, _: H256) -> Result<Vec<NamespaceInfo>, StateError> {
+        self.read(|state| state.namespaces.clone())
+    }
+    fn memory_root(
+        &self,
+        at: H256,
+        id: &NamespaceId,
+        version: u64,
+    ) -> Result<Option<RootInfo>, StateError> {
+        let kept = self.memory_history(at, id)?;
+        Ok(kept.into_iter().find(|root| root.state.version == version))
+    }
+    fn memory_history(&self, _: H256, id: &NamespaceId) -> Result<Vec<RootInfo>, StateError> {
+        self.read(|state| {
+            let of = |root: &&RootInfo| root.state.namespace == *id;
+            state.roots.iter().filter(of).cloned().collect()
+        })
+    }
+    fn memory_rights(
+        &self,
+        _: H256,
+        id: &NamespaceId,
+        who: &AccountId32,
+    ) -> Result<Rights, StateError> {
+        self.read(|state| {
+            let Some(info) = state.namespaces.iter().find(|n| n.id == *id) else {
+                return Rights::default();
+            };
+            let granted = Rights {
+                write: state.writers.contains(who),
+                hold: true,
+            };
+            let is_node = *who == NODE;
+            rights(
+                info.writers,
+                info.visibility,
+                info.owner == *who,
+                is_node,
+                granted,
+            )
+        })
     }
 }
 
@@ -353,6 +403,9 @@ pub fn gateway_with(engine: Option<Arc<dyn Engine>>, limits: Limits) -> Gateway 
         models: vec![],
         batches: vec![],
         head: StreamHead::default(),
+        namespaces: Vec::new(),
+        roots: Vec::new(),
+        writers: Vec::new(),
     })));
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(Journal::open(&folder.path().join("journal"), GENESIS).unwrap());

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use touchstone_gateway::{ChainState, worker};
 use touchstone_primitives::{H256, apis::CanariesApi};
 use touchstone_runtime::{
-    Runtime, RuntimeCall,
+    RuntimeCall,
     opaque::{Block, UncheckedExtrinsic},
 };
 
@@ -57,10 +57,9 @@ impl Link {
     /// Puts a call that its pallet authorises into the pool, for the next blocks.
     ///
     /// It has another hash at every block, so that a pool that has refused it once takes it later.
-    pub async fn submit(&self, call: pallet_canaries::Call<Runtime>) -> Result<(), String> {
+    pub async fn submit(&self, call: impl Into<RuntimeCall>) -> Result<(), String> {
         let best = self.chain.best();
-        let transaction =
-            touchstone_runtime::authorized(RuntimeCall::Canaries(call), best.number, LIFETIME);
+        let transaction = touchstone_runtime::authorized(call.into(), best.number, LIFETIME);
         let transaction = UncheckedExtrinsic::try_from_encoded_extrinsic(&transaction.encode())
             .map_err(|e| e.to_string())?;
         let submitted = self

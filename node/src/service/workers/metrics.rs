@@ -7,8 +7,9 @@ use std::{
 use substrate_prometheus_endpoint::{
     Counter, CounterVec, Gauge, GaugeVec, Opts, PrometheusError, Registry, U64, register,
 };
-use touchstone_gateway::Answerer;
+use touchstone_gateway::{Answerer, Memory};
 use touchstone_inference::{ModelInfo, ModelState, Residency};
+use touchstone_rpc::MemoryNamespace;
 use touchstone_workers::{AnchorCounters, RunnerCounters};
 
 /// Metrics of engine and workers. Counters only grow; rates are the dashboard's business.
@@ -28,6 +29,9 @@ pub struct Metrics {
     anchor_errors: Counter<U64>,
     streams: Counter<U64>,
     duties: CounterVec<U64>,
+    fragments: GaugeVec<U64>,
+    behind: Gauge<U64>,
+    conflicts: Gauge<U64>,
 }
 
 impl Metrics {
@@ -90,6 +94,19 @@ impl Metrics {
                 )?,
                 registry,
             )?,
+            fragments: labelled(
+                "touchstone_memory_fragments",
+                "Fragments that this node holds, and those of them that are found by meaning too",
+                "state",
+            )?,
+            behind: gauge(
+                "touchstone_memory_behind",
+                "Namespaces that this node holds in another state than the best block has",
+            )?,
+            conflicts: gauge(
+                "touchstone_memory_conflicts",
+                "Writes that lost against others and wait for their writers",
+            )?,
         })
     }
 
@@ -99,6 +116,7 @@ impl Metrics {
         answerer: Arc<Answerer>,
         anchors: Arc<AnchorCounters>,
         canaries: Option<Arc<RunnerCounters>>,
+        memory: Arc<Memory>,
     ) {
         let raise = |counter: &Counter<U64>, to: u64| {
             counter.inc_by(to.saturating_sub(counter.get()));
@@ -142,8 +160,30 @@ impl Metrics {
                     raise(&counter, count.load(Ordering::Relaxed));
                 }
             }
+            let reader = memory.clone();
+            let held = tokio::task::spawn_blocking(move || reader.namespaces());
+            if let Ok(Ok(namespaces)) = held.await {
+                self.show_memory(&namespaces);
+            }
             tokio::time::sleep(Duration::from_secs(3)).await;
         }
+    }
+
+    fn show_memory(&self, namespaces: &[MemoryNamespace]) {
+        let held = || {
+            let held = |n: &MemoryNamespace| n.held.clone().map(|held| (n.chain.state, held));
+            namespaces.iter().filter_map(held)
+        };
+        for (state, count) in [
+            ("held", held().map(|(_, held)| held.state.count).sum()),
+            ("embedded", held().map(|(_, held)| held.embedded).sum()),
+        ] {
+            self.fragments.with_label_values(&[state]).set(count);
+        }
+        let behind = held().filter(|(state, held)| held.state != *state);
+        self.behind.set(behind.count() as u64);
+        self.conflicts
+            .set(held().map(|(_, held)| held.conflicts).sum());
     }
 
     fn show(&self, models: &[ModelInfo]) {

@@ -31,9 +31,10 @@ struct Args {
 }
 
 /// The pallets whose weights are ours to measure.
-const OURS: [&str; 5] = [
+const OURS: [&str; 6] = [
     "pallet_canaries",
     "pallet_consortium",
+    "pallet_memory",
     "pallet_receipts",
     "pallet_registry",
     "pallet_reputation",

@@ -1,0 +1,7 @@
+mod attacks;
+mod commits;
+mod layout;
+mod namespaces;
+mod proofs;
+mod snapshots;
+mod views;
