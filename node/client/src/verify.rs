@@ -351,6 +351,8 @@ mod tests {
                 ..Default::default()
             },
             receipt: ReceiptView::of(&receipt),
+            memory: None,
+            remembered: None,
         };
         let request = AskRequest {
             prompt: Some("Hi?".into()),

@@ -579,6 +579,8 @@ mod tests {
                 ..Timings::default()
             },
             receipt: view(),
+            memory: None,
+            remembered: None,
         };
         for update in [
             AskUpdate::Delta {
