@@ -388,6 +388,11 @@ pub struct Rights {
     pub hold: bool,
 }
 
+/// Whether somebody with these rights gets a root on chain by its signature. Where the council decides, nobody does.
+pub fn may_commit(writers: Writers, rights: Rights) -> bool {
+    rights.write && writers != Writers::Council
+}
+
 /// What an account may do: `granted` is what the owner has listed for it, `is_node` says that it is an active node.
 pub fn rights(
     writers: Writers,

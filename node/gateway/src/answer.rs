@@ -387,17 +387,7 @@ impl Answerer {
     }
 
     async fn try_start(self: &Arc<Self>, ask: Ask, client: Client) -> Result<Running, Refusal> {
-        let allowed = self.rates.lock().take(client, Instant::now());
-        allowed.map_err(|wait| {
-            Refusal::new(
-                errors::RATE_LIMITED,
-                format!(
-                    "at most {} requests a minute from one client; try again in {} s",
-                    self.limits.per_minute,
-                    wait.as_secs().saturating_add(1)
-                ),
-            )
-        })?;
+        self.rates.lock().admit("requests", client)?;
         let prepared = {
             let this = self.clone();
             tokio::task::spawn_blocking(move || this.prepare(ask))

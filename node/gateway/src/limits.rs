@@ -1,10 +1,12 @@
 //! How much one client may ask: a bucket of requests for each, refilled steadily.
 
+use crate::Refusal;
 use std::{
     collections::HashMap,
     net::IpAddr,
     time::{Duration, Instant},
 };
+use touchstone_rpc::errors;
 
 /// Who asks, as far as the door can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +71,19 @@ impl Rates {
             burst: f64::from(burst.max(1)),
             clients: HashMap::new(),
         }
+    }
+
+    /// Takes one request from the client's bucket, or refuses it.
+    pub(crate) fn admit(&mut self, what: &str, client: Client) -> Result<(), Refusal> {
+        let allowed = self.take(client, Instant::now());
+        allowed.map_err(|wait| {
+            let message = format!(
+                "at most {:.0} {what} a minute from one client; try again in {} s",
+                self.per_second * 60.0,
+                wait.as_secs().saturating_add(1)
+            );
+            Refusal::new(errors::RATE_LIMITED, message)
+        })
     }
 
     /// Takes one request from the client's bucket; if it is empty, says how long to wait.

@@ -9,14 +9,14 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use sp_core::sr25519;
 use sp_keystore::KeystorePtr;
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc};
 use touchstone_inference::Engine;
 use touchstone_memory::{Answer, Change, MemoryError, Query, Store};
 use touchstone_primitives::{
     AccountId32, H256,
     apis::NamespaceInfo,
     memory::{
-        Commit, NamespaceId, Rights, Visibility, Write, Writer, Writers, key, namespace_id, tree,
+        Commit, NamespaceId, Rights, Visibility, Write, Writer, key, may_commit, namespace_id, tree,
     },
     worker::WorkerId,
 };
@@ -108,15 +108,7 @@ impl Memory {
 
     /// Counts a request of a client against its share.
     pub fn admit(&self, client: Client) -> Result<(), Refusal> {
-        let allowed = self.rates.lock().take(client, Instant::now());
-        allowed.map_err(|wait| {
-            let message = format!(
-                "at most {} requests to memory a minute from one client; try again in {} s",
-                self.limits.memory_per_minute,
-                wait.as_secs().saturating_add(1)
-            );
-            Refusal::new(errors::RATE_LIMITED, message)
-        })
+        self.rates.lock().admit("requests to memory", client)
     }
 
     /// All namespaces, by name.
@@ -187,13 +179,9 @@ impl Memory {
         is_sealed: bool,
         key: Option<&NamespaceKey>,
     ) -> Result<(), Refusal> {
-        match (is_sealed, key) {
-            (false, _) => Ok(()),
-            (true, Some(key)) => Ok(self.store.grant(&info.id, key.as_fixed_bytes())?),
-            (true, None) => {
-                let message = format!("\"{}\" is sealed; send its `key`", info.name);
-                Err(Refusal::new(errors::SEALED, message))
-            }
+        match key_of(info, is_sealed, key)? {
+            Some(key) => Ok(self.store.grant(&info.id, key)?),
+            None => Ok(()),
         }
     }
 
@@ -293,38 +281,17 @@ impl Memory {
             }
             Err(MemoryError::UnknownNamespace(_)) => {
                 let is_sealed = info.visibility == Visibility::Granted;
-                self.unseal_new(info, is_sealed, key)
+                match self.store.create(&info.name, key_of(info, is_sealed, key)?) {
+                    Ok(_) | Err(MemoryError::NamespaceExists(_)) => Ok(()),
+                    Err(error) => Err(error.into()),
+                }
             }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn unseal_new(
-        &self,
-        info: &NamespaceInfo,
-        is_sealed: bool,
-        key: Option<&NamespaceKey>,
-    ) -> Result<(), Refusal> {
-        let key = match (is_sealed, key) {
-            (false, _) => None,
-            (true, Some(key)) => Some(key.as_fixed_bytes()),
-            (true, None) => {
-                let message = format!(
-                    "only nodes that its owner grants it may read \"{}\"; send the `key` that it is to be sealed with",
-                    info.name
-                );
-                return Err(Refusal::new(errors::SEALED, message));
-            }
-        };
-        match self.store.create(&info.name, key) {
-            Ok(_) | Err(MemoryError::NamespaceExists(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     fn pending_of(&self, info: &NamespaceInfo) -> Result<Option<PendingCommit>, Refusal> {
-        let commits_itself = info.writers != Writers::Council && self.own_rights(&info.id)?.write;
-        if commits_itself {
+        if may_commit(info.writers, self.own_rights(&info.id)?) {
             return Ok(None);
         }
         let pending = self.store.pending(&info.id)?;
@@ -595,6 +562,22 @@ impl Memory {
             Refusal::new(errors::UNKNOWN_VERSION, message)
         })?;
         Ok(answer)
+    }
+}
+
+/// The key that a namespace is, or is to be, sealed with.
+fn key_of<'a>(
+    info: &NamespaceInfo,
+    is_sealed: bool,
+    key: Option<&'a NamespaceKey>,
+) -> Result<Option<&'a [u8; 32]>, Refusal> {
+    match (is_sealed, key) {
+        (false, _) => Ok(None),
+        (true, Some(key)) => Ok(Some(key.as_fixed_bytes())),
+        (true, None) => {
+            let message = format!("\"{}\" is sealed; send its `key`", info.name);
+            Err(Refusal::new(errors::SEALED, message))
+        }
     }
 }
 

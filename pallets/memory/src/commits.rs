@@ -14,7 +14,7 @@ use sp_runtime::{
 use touchstone_primitives::{
     AccountId32, H256,
     consortium::NodeStatus,
-    memory::{Commit, NamespaceId, Rights, Writer, Writers, rights, tree},
+    memory::{Commit, NamespaceId, Rights, Writer, Writers, may_commit, rights, tree},
     traits::MembershipOf,
 };
 
@@ -130,8 +130,7 @@ impl<T: Config> Pallet<T> {
         };
         let id = &commit.state.namespace;
         let rights = Self::rights_in(id, &namespace, writer.account(), is_node);
-        let by_motion = namespace.writers == Writers::Council;
-        ensure!(rights.write && !by_motion, Refusal::NotPermitted);
+        ensure!(may_commit(namespace.writers, rights), Refusal::NotPermitted);
         Ok((namespace, submitted))
     }
 

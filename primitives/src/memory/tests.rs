@@ -231,6 +231,15 @@ fn rights_follow_the_policy() {
     assert!(!write(Writers::Nodes, false, false, none));
     assert!(write(Writers::Council, false, false, granted));
     assert!(!write(Writers::Council, false, true, none));
+    for writers in [
+        Writers::Owner,
+        Writers::Listed,
+        Writers::Nodes,
+        Writers::Council,
+    ] {
+        assert_eq!(may_commit(writers, granted), writers != Writers::Council);
+        assert!(!may_commit(writers, none));
+    }
     let hold = |visibility, owner, node, granted| {
         rights(Writers::Owner, visibility, owner, node, granted).hold
     };

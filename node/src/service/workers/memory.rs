@@ -18,7 +18,7 @@ use touchstone_memory::{MemoryError, Store};
 use touchstone_primitives::{
     H256, NodeId,
     apis::{MemoryApi, NamespaceInfo, NodeInfo, RootInfo},
-    memory::{Commit, NamespaceId, Writer, Writers},
+    memory::{Commit, NamespaceId, Writer, may_commit},
 };
 use touchstone_runtime::opaque::Block;
 
@@ -62,7 +62,8 @@ pub struct Keeper {
     pub store: Arc<Store>,
     /// Other nodes.
     pub peers: Peers,
-    sent: HashMap<NamespaceId, (Commit, u32)>,
+    /// The root that the last commit went on from, and the block at which it was sent.
+    sent: HashMap<NamespaceId, (H256, u32)>,
     /// What is wrong with namespaces, so that it is said once.
     told: HashMap<NamespaceId, String>,
 }
@@ -157,26 +158,32 @@ impl Keeper {
             return Ok(Step::Nothing);
         }
         if info.state.version > 0 {
-            let root = chain
-                .memory_root(finalized.hash, &info.id, info.state.version)
-                .map_err(|e| e.to_string())?
-                .ok_or("the chain does not have its newest root")?;
-            match self.store.state(&info.id, Some(info.state.version)) {
-                Ok((state, Some(_))) if state == info.state => {}
-                Ok((state, None)) if state == info.state => {
-                    let block = self.block(&root)?;
-                    self.store
-                        .set_anchored(&info.id, state.version, block)
-                        .map_err(|e| e.to_string())?;
-                }
+            let version = info.state.version;
+            let is_noted = match self.store.state(&info.id, Some(version)) {
+                Ok((state, block)) if state == info.state => Some(block.is_some()),
                 Ok(_) | Err(MemoryError::UnknownVersion(_) | MemoryError::UnknownNamespace(_)) => {
-                    return Ok(Step::Fetch(root));
+                    None
                 }
                 Err(error) => return Err(error.to_string()),
+            };
+            let root = || {
+                let root = chain.memory_root(finalized.hash, &info.id, version);
+                root.map_err(|e| e.to_string())?
+                    .ok_or("the chain does not have its newest root".to_owned())
+            };
+            match is_noted {
+                Some(true) => {}
+                Some(false) => {
+                    let noted = self
+                        .store
+                        .set_anchored(&info.id, version, self.block(&root()?)?);
+                    noted.map_err(|e| e.to_string())?;
+                }
+                None => return Ok(Step::Fetch(root()?)),
             }
         }
         self.pin(info, finalized)?;
-        if !rights.write || info.writers == Writers::Council {
+        if !may_commit(info.writers, rights) || self.is_under_way(&info.id, best) {
             return Ok(Step::Nothing);
         }
         let pending = match self.store.pending(&info.id) {
@@ -209,26 +216,30 @@ impl Keeper {
             .ok_or_else(|| format!("block {} is unknown", root.block))
     }
 
-    /// Signs and sends a commit, not more often than it takes to see that the chain lacks it.
+    /// Whether a commit was sent so lately that the chain may still take it, and goes on from what it has. Putting a commit together reads
+    /// all writes that wait.
+    fn is_under_way(&self, namespace: &NamespaceId, best: BlockRef) -> bool {
+        self.sent.get(namespace).is_some_and(|(previous, at)| {
+            let now = self.link.chain.namespace(best.hash, namespace);
+            best.number < at.saturating_add(RESEND_AFTER)
+                && now.is_ok_and(|now| now.is_some_and(|now| now.root == *previous))
+        })
+    }
+
+    /// Signs and sends a commit.
     async fn commit(
         &mut self,
         commit: Commit,
         worker: &Worker,
         best: BlockRef,
     ) -> Result<(), String> {
-        let namespace = commit.state.namespace;
-        if let Some((sent, at)) = self.sent.get(&namespace)
-            && sent.previous == commit.previous
-            && best.number < at.saturating_add(RESEND_AFTER)
-        {
-            return Ok(());
-        }
         let writer = Writer::Node(worker.node.node.clone());
         let valid_until = best.number.saturating_add(LIFETIME);
         let message = commit.message(&self.link.chain.genesis(), &writer, valid_until.into());
         let signature = worker.sign(&self.link.keystore, &message);
         let signature = signature.ok_or("the worker key is no longer in the keystore")?;
-        self.sent.insert(namespace, (commit.clone(), best.number));
+        self.sent
+            .insert(commit.state.namespace, (commit.previous, best.number));
         self.link
             .send(commit, writer, valid_until, signature.into())
             .await
@@ -339,7 +350,8 @@ impl Keeper {
 pub async fn embed(store: Arc<Store>, engine: Arc<dyn Engine>) {
     loop {
         match embed_some(&store, &*engine) {
-            Ok(true) => {}
+            // Where the node that stops can end this.
+            Ok(true) => tokio::task::yield_now().await,
             Ok(false) => tokio::time::sleep(REST).await,
             Err(error) => {
                 log::info!(target: "memory", "fragments are found by words only: {error}");
