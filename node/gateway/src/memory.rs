@@ -128,16 +128,11 @@ impl Memory {
                         readable: held.readable,
                         anchored: held.anchored.map(|(version, _)| version),
                         embedded: held.vectors,
-                        conflicts: self.conflicts(&held.state.namespace),
+                        conflicts: held.conflicts,
                     }),
                 chain,
             })
             .collect())
-    }
-
-    fn conflicts(&self, namespace: &NamespaceId) -> u64 {
-        let conflicts = self.store.conflicts(namespace);
-        conflicts.map_or(0, |conflicts| conflicts.len() as u64)
     }
 
     fn namespace(&self, name: &str) -> Result<NamespaceInfo, Refusal> {

@@ -2,7 +2,7 @@
 
 use crate::{
     MemoryError, Store,
-    store::{column, open_body, row, seal_of},
+    store::{open_body, row, seal_of},
     tree::{Stored, held, state},
 };
 use rusqlite::{OptionalExtension, params};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use touchstone_primitives::{
     H256,
     memory::{
-        Key, NamespaceId, State, Value,
+        Key, NamespaceId, State,
         answer::{Opened, Tampered, verify},
         key,
         tree::{self, Proof},
@@ -114,22 +114,5 @@ impl Store {
             cache: &inner.cache,
         };
         Ok((state, tree::prove(&nodes, state.tree, keys)?))
-    }
-
-    /// Key and value of what is now under an id, for the writer of its next change; the value is absent if nothing is there.
-    pub fn current(
-        &self,
-        namespace: &NamespaceId,
-        id: &H256,
-    ) -> Result<(Key, Option<Value>), MemoryError> {
-        let inner = self.inner.lock();
-        let row = row(&inner.db, namespace)?;
-        let key = key(namespace, id);
-        let found = inner
-            .db
-            .prepare_cached("SELECT value FROM fragments WHERE ns = ? AND key = ?")?
-            .query_row(params![row.id, key.as_bytes()], |found| column(found, 0))
-            .optional()?;
-        Ok((key, found))
     }
 }

@@ -100,6 +100,8 @@ pub struct Held {
     pub readable: bool,
     /// Newest version that a block anchors, and that block.
     pub anchored: Option<(u64, H256)>,
+    /// Writes that lost against others ([`Store::conflicts`]).
+    pub conflicts: u64,
 }
 
 /// A version of a namespace.
@@ -484,12 +486,6 @@ impl Store {
         Ok(())
     }
 
-    /// Whether this is the key of a sealed namespace; an open one has none.
-    pub fn is_key(&self, namespace: &NamespaceId, key: &[u8; 32]) -> Result<bool, MemoryError> {
-        let token = self.token(namespace)?;
-        Ok(token.is_some_and(|token| Seal::new(key).open(namespace.as_bytes(), &token).is_ok()))
-    }
-
     /// Forgets the key of a sealed namespace and what was read with it.
     pub fn revoke(&self, namespace: &NamespaceId) {
         let mut inner = self.inner.lock();
@@ -760,7 +756,12 @@ impl Inner {
             .db
             .prepare_cached("SELECT count(*) FROM fragments WHERE ns = ? AND vector IS NULL")?
             .query_row([row.id], |row| row.get(0))?;
+        let conflicts: i64 = self
+            .db
+            .prepare_cached("SELECT count(*) FROM conflicts WHERE ns = ?")?
+            .query_row([row.id], |row| row.get(0))?;
         Ok(Held {
+            conflicts: conflicts as u64,
             readable: seal_of(&self.seals, &row).is_ok(),
             name: row.name,
             state: row.state,
